@@ -1,0 +1,1 @@
+"""Where documents live: the contract and its engines."""

@@ -1,0 +1,207 @@
+"""What every storage engine offers: documents by id, writes in order, searches, mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from router.envelope import Json, JsonObject
+from router.errors import RouterError
+from storage.query import Search
+
+Verb: TypeAlias = Literal["create", "update", "upsert", "replace", "create_or_replace", "delete"]
+
+
+class Author(msgspec.Struct, frozen=True):
+    """Who writes: the user's id (None: the router itself), and the request it came with."""
+
+    id: str | None = None
+    request_id: str = ""
+    wire: str = "internal"
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of one document.
+
+    Attributes:
+        content: The whole content (`create`, `replace`, `create_or_replace`), the changes to
+            merge (`update`, `upsert`), or empty (`delete`). Never altered by the engine. Its
+            `_kuzzle_info`, if any, is dropped: the engine stamps its own (storage.stamps).
+        default: What an upsert creates the document from, under `content`.
+        author: Stamped into `_kuzzle_info` and into the row of the changes feed.
+        retries: How many more times read, merge and write run after a conflict (0 to 100).
+        refresh: True to be answered only once searches see the change.
+    """
+
+    verb: Verb
+    index: str
+    collection: str
+    id: str
+    content: JsonObject = {}
+    default: JsonObject | None = None
+    author: Author = Author()
+    retries: int = 0
+    refresh: bool = False
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of a write: the document after it (before it, for a delete).
+
+    `source` and `previous` (the content that this write replaced, None when there was none)
+    belong to the caller: the engine never touches them again.
+    """
+
+    id: str
+    version: int
+    source: JsonObject
+    previous: JsonObject | None = None
+    created: bool = False
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored document. `source` belongs to the caller."""
+
+    id: str
+    version: int
+    source: JsonObject
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """One document that a search found. `sort` holds the values it was sorted by."""
+
+    index: str
+    collection: str
+    id: str
+    source: JsonObject
+    score: float | None = 1.0
+    sort: list[Json] = []
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of hits; `total` is exact."""
+
+    hits: list[Hit]
+    total: int
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the changes feed: what was written, by whom, when.
+
+    `changes` is the content that was written or merged (with its stamp), None for a delete.
+    """
+
+    feed: str
+    seq: int
+    index: str
+    collection: str
+    id: str
+    version: int
+    action: Verb
+    author: str | None
+    request_id: str
+    wire: str
+    at_ms: int
+    changes: JsonObject | None
+
+
+class Storage(Protocol):
+    """An engine. Every error that leaves it is a `RouterError` of the catalogue.
+
+    Existence is checked on every call: an unknown index is `services.storage.unknown_index`,
+    an unknown collection `services.storage.unknown_collection` (both 412).
+    """
+
+    async def open(self) -> None:
+        """Make ready; call once, before anything else, from the loop that will use it."""
+
+    async def close(self) -> None:
+        """Finish what was handed in, then let go of everything."""
+
+    @property
+    def feed(self) -> str:
+        """The id of this store's changes feed; new when the store is restored or migrated."""
+
+    def now_ms(self) -> int:
+        """The time of the next write in ms since 1970; never earlier than that of any write."""
+
+    # -- indexes and collections ----------------------------------------------------------
+
+    async def create_index(self, index: str) -> None:
+        """Raises: `index_already_exists`, `invalid_index_name`."""
+
+    async def delete_index(self, index: str) -> None:
+        """Remove the index with all its collections and documents."""
+
+    def has_index(self, index: str) -> bool:
+        """Whether the index exists."""
+
+    def indexes(self) -> list[str]:
+        """All indexes, sorted."""
+
+    async def create_collection(
+        self, index: str, collection: str, mapping: JsonObject | None = None
+    ) -> None:
+        """Create the collection, and the index if it is missing; update it if it exists.
+
+        Args:
+            mapping: `{properties?, dynamic?, _meta?}`; None maps nothing (`dynamic` false).
+
+        Raises: `invalid_mapping`, `cannot_change_mapping`, `invalid_collection_name`…
+        """
+
+    async def update_mapping(self, index: str, collection: str, mapping: JsonObject) -> None:
+        """Add fields to a mapping, or change `dynamic` and `_meta`. Documents that are already
+        stored are indexed under the new fields too before this returns."""
+
+    def mapping(self, index: str, collection: str) -> JsonObject:
+        """`{dynamic, _meta, properties}`, `_kuzzle_info` among the properties."""
+
+    async def delete_collection(self, index: str, collection: str) -> None:
+        """Remove the collection and its documents."""
+
+    def has_collection(self, index: str, collection: str) -> bool:
+        """Whether the collection exists; False for an unknown index."""
+
+    def collections(self, index: str) -> list[str]:
+        """The collections of an index, sorted."""
+
+    # -- documents ------------------------------------------------------------------------
+
+    async def get(self, index: str, collection: str, id: str) -> Document:
+        """The document as of the last acknowledged write. Raises: `not_found`."""
+
+    async def mget(self, index: str, collection: str, ids: Sequence[str]) -> list[Document | None]:
+        """The documents of these ids, in their order; None where there is none."""
+
+    def write(self, write: Write) -> Awaitable[Written]:
+        """Hand in one write; await the result for the acknowledgement.
+
+        The write takes its place in the order of all writes **when this is called**, not when
+        the result is awaited. Acknowledged means durable. A bad write fails alone.
+
+        Raises (from the awaitable): `document_already_exists`, `not_found`,
+            `strict_mapping_rejection`, `unexpected_bad_request` (a value against its mapping),
+            `version_conflict` after `retries`.
+        """
+
+    async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
+        """Hand in many writes at once, in order; each outcome stands at its write's place."""
+
+    async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
+        """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
+
+    async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
+        """How many documents match."""
+
+    async def refresh(self, index: str, collection: str) -> None:
+        """Return once searches see every write acknowledged before."""
+
+    async def changes(self, since: int, limit: int = 1000) -> list[Change]:
+        """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
+
+
+def not_found(write_or_id: str, index: str, collection: str) -> RouterError:
+    """The error for a document that isn't there."""
+    return RouterError("services.storage.not_found", write_or_id, index, collection)

@@ -1,0 +1,88 @@
+"""The query tree: what a search asks for, whatever language it was written in."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+# Scalars as documents hold them; the mapping of the field decides how they compare.
+Scalar: TypeAlias = "bool | int | float | str | None"
+
+
+class MatchAll(msgspec.Struct, frozen=True):
+    """Every document."""
+
+
+class MatchNone(msgspec.Struct, frozen=True):
+    """No document."""
+
+
+class Ids(msgspec.Struct, frozen=True):
+    """Documents of these ids."""
+
+    values: tuple[str, ...]
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """The field holds one of these values exactly."""
+
+    field: str
+    values: tuple[Scalar, ...]
+
+
+class Range(msgspec.Struct, frozen=True):
+    """The field holds a value within the bounds that aren't None."""
+
+    field: str
+    gt: Scalar = None
+    gte: Scalar = None
+    lt: Scalar = None
+    lte: Scalar = None
+
+
+class Exists(msgspec.Struct, frozen=True):
+    """The field holds at least one value."""
+
+    field: str
+
+
+class GeoDistance(msgspec.Struct, frozen=True):
+    """The geo_point field lies within so many meters of a place."""
+
+    field: str
+    lat: float
+    lon: float
+    meters: float
+
+
+class Bool(msgspec.Struct, frozen=True):
+    """All of `must`, none of `must_not`, and at least `minimum` of `should`."""
+
+    must: tuple[Query, ...] = ()
+    must_not: tuple[Query, ...] = ()
+    should: tuple[Query, ...] = ()
+    minimum: int = 0
+
+
+Query: TypeAlias = "MatchAll | MatchNone | Ids | Terms | Range | Exists | GeoDistance | Bool"
+
+
+class Sort(msgspec.Struct, frozen=True):
+    """One sort key: a mapped field or `_id`. Documents without the field come last, unless
+    `missing_first`."""
+
+    field: str
+    descending: bool = False
+    missing_first: bool = False
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """One search. `source` keeps only these paths of the documents (None: all of them)."""
+
+    query: Query = MatchAll()
+    sort: tuple[Sort, ...] = ()
+    offset: int = 0
+    size: int = 10
+    source_includes: tuple[str, ...] | None = None
+    source_excludes: tuple[str, ...] = ()
