@@ -1,0 +1,218 @@
+"""The HTTP wire: the listener of HTTP requests and, on the same port, of WebSocket upgrades."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Final
+from uuid import uuid4
+
+from aiohttp import web
+
+from protocols.codec.frame import FrameLimits
+from protocols.codec.rest import VERBS, Answer, Head, Rules, answer_of, decode, encode_answer
+from protocols.codec.route import RouteTable
+from protocols.http_connection import HttpConnection, Upgrade
+from protocols.locality import foreign
+from router.actions import ActionTable
+from router.envelope import Connection, Json, Response, refusal
+from router.errors import RouterError
+from router.ports import ConnectionObserver, Dispatcher
+from router.settings import Settings
+
+# The kernel's queue of connections that wait to be accepted; Linux cuts it to somaxconn.
+_BACKLOG: Final = 1_024
+
+
+class HttpListener:
+    """Serves HTTP/1.1 (and 1.0) on one port; hands WebSocket upgrades on.
+
+    Args:
+        node: Name of this router, in every answer.
+        readiness: Whether `GET /_ready` answers 200.
+        metrics: The body and the content type of `GET /metrics`.
+        upgrade: Serves one WebSocket, from the handshake to its end, on any path. A request
+            that it declines is answered with what it returns. None: there are no WebSockets.
+        guard: Whether only requests that are local in fact are answered (`locality`).
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root names each
+        self,
+        router: Dispatcher,
+        table: ActionTable,
+        settings: Settings,
+        *,
+        observer: ConnectionObserver,
+        node: str,
+        readiness: Callable[[], bool],
+        metrics: Callable[[], tuple[bytes, str]],
+        upgrade: Upgrade | None = None,
+        guard: Callable[[], bool] = lambda: True,
+    ) -> None:
+        frame = settings.frame
+        limits = FrameLimits(frame.max_bytes, frame.max_depth, frame.max_keys)
+        self.http = settings.http
+        self.max_bytes = frame.max_bytes
+        self.upgrade = upgrade
+        self._rules = Rules(RouteTable(table), limits, settings.http.max_encodings)
+        self._router = router
+        self._observer = observer
+        self._node = node
+        self._readiness = readiness
+        self._metrics = metrics
+        self._guard = guard
+        self._origins = {name.strip() for name in settings.http.allow_origin.split(",")}
+        self._max_connections = settings.limits.connections
+        self._connections: set[HttpConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._is_stopping = False
+        self._date = ""
+        self._date_second = 0
+        self._services: dict[str, Callable[[Head], Answer]] = {
+            "/_healthcheck": self._alive,
+            "/_live": self._alive,
+            "/_ready": self._ready,
+            "/metrics": self._measured,
+        }
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port is returned, since 0 lets the system choose one.
+
+        Raises:
+            OSError: The port is in use, or the address isn't this machine's.
+        """
+        manager = web.Server(_unused)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: HttpConnection(manager, self), host, port, backlog=_BACKLOG
+        )
+        found: int = self._server.sockets[0].getsockname()[1]
+        return found
+
+    async def stop(self, timeout_s: float) -> None:
+        """Take no new connection, end the idle ones, let requests at work finish, then close."""
+        self._is_stopping = True
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._connections):
+            connection.close()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for connection in tuple(self._connections):
+            connection.force_close()
+
+    # -- what connections ask --------------------------------------------------------------
+
+    def opened(self, connection: HttpConnection) -> RouterError | None:
+        """Count a connection in; returns why it can't stay."""
+        self._connections.add(connection)
+        task = connection.task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._observer.opened("http")
+        if self._is_stopping:
+            return RouterError("api.process.shutting_down")
+        if len(self._connections) > self._max_connections:
+            return RouterError("api.process.overloaded")
+        return None
+
+    def closed(self, connection: HttpConnection) -> None:
+        """Count a connection out."""
+        self._connections.discard(connection)
+        self._observer.closed("http")
+
+    def refuse_upgrade(self, head: Head, address: str) -> RouterError | None:
+        """Why a client may not upgrade, None if it may."""
+        return self._stranger(head, address)
+
+    async def respond(self, head: Head, body: bytes, id: str, address: str) -> Answer:
+        """The answer to a request, whatever it is."""
+        refused = self._stranger(head, address)
+        if refused is not None:
+            return self.refuse(refused, head)
+        if head.verb == "OPTIONS":
+            return self._plain(head, {})
+        if head.verb not in VERBS:
+            return self.refuse(RouterError("network.http.unsupported_verb", head.verb), head)
+        service = self._services.get(head.path)
+        if service is not None and head.verb in ("GET", "HEAD"):
+            return service(head)
+        connection = Connection(id, "http", address, headers=head.headers)
+        try:
+            request = decode(head, body, connection, self._rules)
+        except RouterError as error:
+            return self.refuse(error, head)
+        return answer_of(await self._router.dispatch(request), head, self._node)
+
+    def refuse(self, error: RouterError, head: Head | None) -> Answer:
+        """The answer to what never became a request."""
+        self._observer.refused("http", error.id)
+        request_id = None if head is None else head.headers.get("x-kuzzle-request-id")
+        return answer_of(refusal(error, request_id=request_id), head, self._node)
+
+    def encode(self, answer: Answer, head: Head | None, connection: str) -> bytes:
+        """The answer as bytes."""
+        now = int(time.time())
+        if now != self._date_second:
+            self._date_second, self._date = now, formatdate(now, usegmt=True)
+        return encode_answer(
+            answer,
+            head,
+            node=self._node,
+            date=self._date,
+            connection=connection,
+            is_allowed=head is not None and self._may_show(head),
+        )
+
+    # -- what needs no router --------------------------------------------------------------
+
+    def _alive(self, head: Head) -> Answer:
+        return self._plain(head, None)
+
+    def _ready(self, head: Head) -> Answer:
+        if self._is_stopping:
+            return self.refuse(RouterError("api.process.shutting_down"), head)
+        if not self._readiness():
+            return self.refuse(RouterError("api.process.overloaded"), head)
+        return self._plain(head, None)
+
+    def _measured(self, head: Head) -> Answer:
+        body, content_type = self._metrics()
+        return Answer(200, body, _request_id(head), {}, content_type)
+
+    def _plain(self, head: Head, result: Json) -> Answer:
+        response = Response(request_id=_request_id(head), status=200, result=result)
+        return answer_of(response, head, self._node)
+
+    # -- who may ask -----------------------------------------------------------------------
+
+    def _stranger(self, head: Head, address: str) -> RouterError | None:
+        if self._guard():
+            sentence = foreign(head.headers, address)
+            if sentence is not None:
+                return RouterError("trivium.origin.refused", sentence)
+        if not self._is_allowed(head):
+            return RouterError("api.process.unauthorized_origin", head.headers["origin"])
+        return None
+
+    def _may_show(self, head: Head) -> bool:
+        if "origin" not in head.headers:
+            return True
+        return self._stranger(head, "localhost") is None
+
+    def _is_allowed(self, head: Head) -> bool:
+        origin = head.headers.get("origin")
+        return origin is None or "*" in self._origins or origin in self._origins
+
+
+def _request_id(head: Head) -> str:
+    return head.headers.get("x-kuzzle-request-id") or str(uuid4())
+
+
+async def _unused(request: web.BaseRequest) -> web.StreamResponse:
+    raise AssertionError(f"aiohttp's own loop ran for {request.path}")

@@ -1,0 +1,327 @@
+"""One HTTP connection: requests in order, one at a time, within its limits of time and size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, Protocol
+from uuid import uuid4
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import HttpVersion10, StreamWriter
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+
+from protocols.codec.rest import Answer, Head, head_of
+from router.errors import RouterError
+from router.settings import HttpSettings
+
+# How long a connection that is to close goes on reading, so that the client gets its answer
+# rather than a reset (RFC 9112, 9.6).
+_LINGER_S: Final = 2.0
+
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+Upgrade = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Front(Protocol):
+    """What a connection needs from the listener that owns it."""
+
+    http: HttpSettings
+    max_bytes: int
+    upgrade: Upgrade | None
+
+    def opened(self, connection: HttpConnection) -> RouterError | None:
+        """Told of a new connection; returns why it can't stay."""
+
+    def closed(self, connection: HttpConnection) -> None:
+        """Told that the connection is gone."""
+
+    def refuse_upgrade(self, head: Head, address: str) -> RouterError | None:
+        """Why a client may not upgrade, None if it may."""
+
+    async def respond(self, head: Head, body: bytes, id: str, address: str) -> Answer:
+        """The answer to a request; raises nothing but cancellation."""
+
+    def refuse(self, error: RouterError, head: Head | None) -> Answer:
+        """The answer to what never became a request."""
+
+    def encode(self, answer: Answer, head: Head | None, connection: str) -> bytes:
+        """The answer as bytes; `connection` is the header of that name, empty for none."""
+
+
+class HttpConnection(RequestHandler):
+    """Reads requests off one connection, has each answered, writes the answers in order.
+
+    aiohttp's handler gives the parser, its flow control and the way to a WebSocket
+    (`set_parser`); its request loop is replaced, since it makes a task and two objects for
+    each request and answers errors as text.
+    """
+
+    __slots__ = (
+        "_body",
+        "_fault",
+        "_front",
+        "_half_closed",
+        "_head_timer",
+        "_lingering",
+        "address",
+        "id",
+    )
+
+    def __init__(self, manager: web.Server, front: Front) -> None:
+        http = front.http
+        super().__init__(
+            manager,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=http.keepalive_timeout_s,
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to switch it off
+            auto_decompress=False,
+            max_line_size=http.max_line_bytes,
+            max_field_size=http.max_line_bytes,
+            max_headers=http.max_headers,
+        )
+        self._front = front
+        self._body: StreamReader = EMPTY_PAYLOAD
+        self._fault: RouterError | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._half_closed = False
+        self._lingering = False
+        self.id = str(uuid4())
+        self.address = ""
+
+    @property
+    def task(self) -> asyncio.Task[None]:
+        """What serves the connection, from `connection_made` to `connection_lost`."""
+        assert self._task_handler is not None
+        return self._task_handler
+
+    # -- what the transport tells ----------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start to serve the connection."""
+        super().connection_made(transport)
+        peer = self.peername
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._fault = self._front.opened(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection; a request at work is finished, its answer has no reader."""
+        self._cancel_head_timer()
+        self._fail_body("the connection was lost")
+        self._front.closed(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; see to it that a head arrives in time."""
+        if self._lingering:
+            return
+        super().data_received(data)
+        if self._messages:
+            if not isinstance(self._messages[-1][0], RawRequestMessage):
+                # The parser gave up: a body that was on its way will never be complete.
+                self._fail_body("the body is malformed")
+        elif self._waiter is not None and self._head_timer is None and not self._upgraded:
+            self._head_timer = self._loop.call_later(
+                self._front.http.header_timeout_s, self._head_is_late
+            )
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio: true keeps it open
+        """Answer what has arrived, then close; the client may still read."""
+        if self._payload_parser is not None or self._lingering:
+            return False
+        self._half_closed = True
+        self._fail_body("the body ends early")
+        if self._waiter is not None and not self._messages:
+            self.force_close()
+        return True
+
+    # -- the requests ----------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Answer request after request until the connection is to end."""
+        try:
+            while not self._force_close and not self._close and await self._serve_next():
+                self._restart_keepalive()
+            await self._linger()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+        except ConnectionError:
+            pass
+        finally:
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _serve_next(self) -> bool:
+        if self._fault is None and not self._messages:
+            if self._half_closed:
+                return False
+            await self._wait()
+        if self._fault is not None:
+            return await self._refuse(self._fault, None)
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        if not isinstance(message, RawRequestMessage):
+            return await self._refuse(_fault_of(message.exc, self._front.http), None)
+        head = head_of(message.method, message.path, message.headers.items())
+        if message.upgrade and head.headers.get("upgrade", "").lower() == "websocket":
+            return await self._hand_over(head, message, payload)
+        return await self._exchange(head, message, payload)
+
+    async def _exchange(
+        self, head: Head, message: RawRequestMessage, payload: StreamReader
+    ) -> bool:
+        try:
+            if head.verb == hdrs.METH_CONNECT:
+                raise RouterError("network.http.unsupported_verb", head.verb)
+            body = b"" if payload is EMPTY_PAYLOAD else await self._read(head, payload)
+        except RouterError as error:
+            return await self._refuse(error, head)
+        answer = await self._front.respond(head, body, self.id, self.address)
+        stays = not (message.should_close or self._close or self._half_closed)
+        if not stays:
+            connection = "close"
+        else:
+            connection = "keep-alive" if message.version == HttpVersion10 else ""
+        await self._write(self._front.encode(answer, head, connection))
+        return stays
+
+    async def _hand_over(
+        self, head: Head, message: RawRequestMessage, payload: StreamReader
+    ) -> bool:
+        upgrade = self._front.upgrade
+        refused = self._front.refuse_upgrade(head, self.address)
+        if refused is None and upgrade is None:
+            refused = RouterError("trivium.unsupported.feature", "WebSocket")
+        if refused is not None or upgrade is None:
+            return await self._refuse(refused or RouterError("network.http.url_not_found"), head)
+        task = asyncio.current_task()
+        assert task is not None
+        request = web.BaseRequest(
+            message, payload, self, StreamWriter(self, self._loop), task, self._loop
+        )
+        response = await upgrade(request)
+        if self._payload_parser is None and self.transport is not None:
+            await self.finish_response(request, response, None)
+        return False
+
+    async def _refuse(self, error: RouterError, head: Head | None) -> bool:
+        self._lingering = True
+        await self._write(self._front.encode(self._front.refuse(error, head), head, "close"))
+        return False
+
+    # -- reading ---------------------------------------------------------------------------
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            self._cancel_head_timer()
+
+    async def _read(self, head: Head, payload: StreamReader) -> bytes:
+        limit = self._front.max_bytes
+        length = head.headers.get("content-length", "")
+        if length.isdigit() and int(length) > limit:
+            raise RouterError("network.http.request_too_large")
+        timeout_s = self._front.http.body_timeout_s
+        self._body = payload
+        try:
+            if payload.is_eof():
+                body = payload.read_nowait()
+            else:
+                if head.headers.get("expect", "").lower() == "100-continue":
+                    await self._write(_CONTINUE)
+                async with asyncio.timeout(timeout_s):
+                    body = await _collect(payload, limit)
+        except TimeoutError:
+            raise RouterError("network.http.too_slow", timeout_s) from None
+        except RequestPayloadError as error:
+            raise RouterError("network.http.unexpected_error", str(error)) from None
+        finally:
+            self._body = EMPTY_PAYLOAD
+        if len(body) > limit:
+            raise RouterError("network.http.request_too_large")
+        return body
+
+    def _fail_body(self, reason: str) -> None:
+        if self._body is not EMPTY_PAYLOAD and not self._body.is_eof():
+            self._body.set_exception(RequestPayloadError(reason))
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._waiter is not None and not self._waiter.done():
+            self._fault = RouterError("network.http.too_slow", self._front.http.header_timeout_s)
+            self._waiter.set_result(None)
+
+    def _cancel_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _restart_keepalive(self) -> None:
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(
+                self._next_keepalive_close_time, self._process_keepalive
+            )
+
+    # -- writing ---------------------------------------------------------------------------
+
+    async def _write(self, answer: bytes) -> None:
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client is gone")
+        transport.write(answer)
+        if not self._paused:
+            return
+        try:
+            async with asyncio.timeout(self._front.http.write_timeout_s):
+                await self._drain_helper()
+        except TimeoutError:
+            transport.abort()
+            raise ConnectionAbortedError("the client does not read its answers") from None
+
+    async def _linger(self) -> None:
+        transport = self.transport
+        if not self._lingering or transport is None or transport.is_closing():
+            return
+        with suppress(OSError, RuntimeError):
+            transport.write_eof()
+            transport.resume_reading()
+        gone = self._loop.create_future()
+        self._waiter = gone
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                await gone
+
+
+async def _collect(payload: StreamReader, limit: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while not payload.at_eof():
+        piece = await payload.readany()
+        size += len(piece)
+        if size > limit:
+            raise RouterError("network.http.request_too_large")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _fault_of(error: BaseException, http: HttpSettings) -> RouterError:
+    if isinstance(error, LineTooLong):
+        return RouterError("network.http.head_too_large", http.max_line_bytes)
+    if isinstance(error, BadHttpMethod):
+        return RouterError("network.http.unexpected_error", "the request line names no HTTP verb")
+    reason = str(getattr(error, "message", "") or error).partition(":\n")[0]
+    return RouterError("network.http.unexpected_error", reason)
