@@ -1,0 +1,159 @@
+"""The WebSocket wire: takes upgraded connections over from the HTTP listener, and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Final
+
+from aiohttp import web
+
+from protocols import websocket_handshake
+from protocols.codec import frame
+from protocols.codec.frame import FrameLimits
+from protocols.websocket_connection import CLOSE_TIMEOUT_S, WebSocketConnection
+from protocols.websocket_session import Terms, WebSocketSession
+from router.envelope import Connection, refusal
+from router.errors import RouterError
+from router.ports import ConnectionObserver, Dispatcher
+from router.settings import Settings
+
+SERVICE_RESTART: Final = 1012
+
+
+class WebSocketWire:
+    """Serves every WebSocket of one listener.
+
+    Args:
+        node: This router's name, sent with every answer.
+    """
+
+    def __init__(
+        self,
+        router: Dispatcher,
+        settings: Settings,
+        *,
+        observer: ConnectionObserver,
+        node: str,
+    ) -> None:
+        self._router = router
+        self._settings = settings
+        self._observer = observer
+        self._sessions: set[WebSocketSession] = set()
+        limits = FrameLimits(
+            max_bytes=settings.frame.max_bytes,
+            max_depth=settings.frame.max_depth,
+            max_keys=settings.frame.max_keys,
+        )
+        self._terms = Terms(limits, settings.limits.requests_per_connection, node)
+        self._is_stopping = False
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._sessions)
+
+    async def upgrade(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer an upgrade request and serve its connection; returns when that is gone."""
+        try:
+            self._admit()
+            accepted = websocket_handshake.accept(request)
+        except RouterError as error:
+            return self._refuse(error)
+        transport = request.transport
+        if transport is None:
+            return _Ended()
+        transport.write(accepted)
+        session = self._open(transport, request)
+        self._sessions.add(session)
+        self._observer.opened("websocket")
+        try:
+            request.protocol.keep_alive(False)
+            # The way that aiohttp's own WebSocket takes: bytes that came glued to the
+            # upgrade request are fed at once.
+            request.protocol.set_parser(session.wire)  # type: ignore[arg-type]
+            await session.wire.closed
+            await session.drain()
+        finally:
+            session.wire.abort()
+            self._sessions.discard(session)
+            self._observer.closed("websocket")
+            await session.cancel()
+        return _Ended()
+
+    async def stop(self, timeout_s: float) -> None:
+        """Refuse new work, finish what was let in, close with 1012.
+
+        Returns at most `timeout_s` and the time of a closing handshake later; what is not
+        answered by then is cancelled.
+        """
+        self._is_stopping = True
+        sessions = list(self._sessions)
+        if not sessions:
+            return
+        drains = [asyncio.create_task(session.drain()) for session in sessions]
+        await asyncio.wait(drains, timeout=timeout_s)
+        for drain in drains:
+            drain.cancel()
+        for session in sessions:
+            session.wire.close(SERVICE_RESTART, "the router is stopping")
+        await asyncio.wait([s.wire.closed for s in sessions], timeout=CLOSE_TIMEOUT_S + 1)
+        for session in sessions:
+            await session.cancel()
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _admit(self) -> None:
+        if self._is_stopping:
+            raise RouterError("network.entrypoint.shutting_down")
+        if len(self._sessions) >= self._settings.limits.connections:
+            raise RouterError("api.process.overloaded")
+
+    def _open(self, transport: asyncio.Transport, request: web.BaseRequest) -> WebSocketSession:
+        wire = WebSocketConnection(
+            transport,
+            max_bytes=self._settings.frame.max_bytes,
+            max_unsent_bytes=self._settings.websocket.max_unsent_bytes,
+            idle_timeout_s=self._settings.websocket.idle_timeout_s,
+        )
+        session = WebSocketSession(
+            wire,
+            self._router,
+            peer=Connection(
+                id=str(uuid.uuid4()),
+                wire="websocket",
+                address=request.remote or "",
+                headers={name.lower(): value for name, value in request.headers.items()},
+            ),
+            terms=self._terms,
+            observer=self._observer,
+        )
+        wire.attach(session)
+        return session
+
+    def _refuse(self, error: RouterError) -> web.StreamResponse:
+        self._observer.refused("websocket", error.id)
+        response = web.Response(
+            status=error.status,
+            body=frame.encode(refusal(error), node=self._terms.node),
+            content_type="application/json",
+            # RFC 6455 section 4.4: tells the version that would have been accepted.
+            headers={"Sec-WebSocket-Version": "13"},
+        )
+        # What follows was meant for a WebSocket, and must not be read as HTTP.
+        response.force_close()
+        return response
+
+
+class _Ended(web.StreamResponse):
+    """Tells aiohttp that the connection has been answered on, and is over."""
+
+    def __init__(self) -> None:
+        super().__init__(status=101)
+        self.force_close()
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Send nothing: the handshake has been answered long ago."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send nothing."""

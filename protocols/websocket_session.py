@@ -1,0 +1,164 @@
+"""What the messages of one WebSocket connection mean: requests, and their answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from protocols.codec import frame
+from protocols.codec.frame import BadFrameError, FrameLimits
+from protocols.websocket_connection import WebSocketConnection
+from router.envelope import Connection, Request, Response, refusal
+from router.errors import RouterError
+from router.ports import ConnectionObserver, Dispatcher
+
+_log: Final = structlog.get_logger("trivium.websocket")
+
+_PONG: Final = b'{"p":2}'
+_LONGEST_PING: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every session of a wire.
+
+    Attributes:
+        max_requests: Unanswered requests of one connection; beyond it it isn't read from.
+        node: This router's name, sent with every answer.
+    """
+
+    limits: FrameLimits
+    max_requests: int
+    node: str
+
+
+class WebSocketSession:
+    """Dispatches the requests of one connection in the order they come, answers as they end.
+
+    Args:
+        peer: The client's connection, as requests name it.
+    """
+
+    def __init__(
+        self,
+        wire: WebSocketConnection,
+        dispatcher: Dispatcher,
+        *,
+        peer: Connection,
+        terms: Terms,
+        observer: ConnectionObserver,
+    ) -> None:
+        self.wire = wire
+        self._dispatcher = dispatcher
+        self._peer = peer
+        self._limits = terms.limits
+        self._max_requests = terms.max_requests
+        self._node = terms.node
+        self._observer = observer
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held: deque[bytes] = deque()
+        self._drained: asyncio.Future[None] | None = None
+        self._is_draining = False
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:  # noqa: ARG002
+        """Take one message; text and binary mean the same."""
+        if not payload:
+            return
+        if len(payload) <= _LONGEST_PING and _is_ping(payload):
+            self.wire.send(_PONG)
+        elif self._held or len(self._tasks) >= self._max_requests:
+            self._held.append(payload)
+            self.wire.pause_reading()
+        else:
+            self._start(payload)
+
+    def is_busy(self) -> bool:
+        """Whether requests are being answered."""
+        return bool(self._tasks)
+
+    def gone(self) -> None:
+        """Drop what waits; what is at work goes on, and its answers are not sent."""
+        self._held.clear()
+
+    async def drain(self) -> None:
+        """Refuse what comes from now on, and return once what was let in is answered."""
+        self._is_draining = True
+        if self._tasks:
+            self._drained = self._drained or self._loop.create_future()
+            await asyncio.shield(self._drained)
+
+    async def cancel(self) -> None:
+        """Cancel what is still at work, and return once it has ended."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _start(self, payload: bytes) -> None:
+        try:
+            request = frame.decode(payload, self._peer, self._limits)
+        except BadFrameError as error:
+            self._observer.refused("websocket", "bad frame")
+            self._refuse(error.as_refusal("network.websocket.unexpected_error"), error.request_id)
+            return
+        if self._is_draining:
+            self._refuse(RouterError("network.entrypoint.shutting_down"), request.request_id)
+            return
+        self._tasks.add(self._loop.create_task(self._answer(request)))
+
+    async def _answer(self, request: Request) -> None:
+        try:
+            response = await self._dispatcher.dispatch(request)
+            if self.wire.is_open:
+                self.wire.send(self._encode(response))
+        finally:
+            self._tasks.discard(asyncio.current_task())
+            if self._held:
+                self._start_held()
+            if self._drained is not None and not self._tasks and not self._drained.done():
+                self._drained.set_result(None)
+
+    def _start_held(self) -> None:
+        while self._held and len(self._tasks) < self._max_requests:
+            self._start(self._held.popleft())
+        if not self._held:
+            self.wire.resume_reading()
+
+    def _encode(self, response: Response) -> bytes:
+        try:
+            return frame.encode(response, room=True, node=self._node)
+        except (TypeError, ValueError, RecursionError) as error:
+            # An application's result that is no JSON must not leave its caller waiting.
+            _log.error("answer not encodable", request_id=response.request_id, exc_info=error)
+            failure = RouterError("plugin.runtime.unexpected_error", "the result is not JSON")
+            answer = refusal(failure, request_id=response.request_id)
+            return frame.encode(answer, room=True, node=self._node)
+
+    def _refuse(self, error: RouterError, request_id: str | None) -> None:
+        # Without an id of the client's there is no room it could listen to.
+        answer = refusal(error, request_id=request_id)
+        self.wire.send(frame.encode(answer, room=request_id is not None, node=self._node))
+
+
+def _is_ping(payload: bytes) -> bool:
+    # `{"p":1}` and nothing else, however it is spaced.
+    if payload == b'{"p":1}':
+        return True
+    if b'"p"' not in payload:
+        return False
+    try:
+        value = frame.parse(payload, _PING_LIMITS)
+    except BadFrameError:
+        return False
+    return value == {"p": 1} and value["p"] is not True
+
+
+_PING_LIMITS: Final = FrameLimits()
