@@ -106,6 +106,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     changes: JsonObject | None
 
 
+class StoreOpenError(Exception):
+    """A store that can't be opened; the text is one line for whoever starts the program."""
+
+
 class Storage(Protocol):
     """An engine. Every error that leaves it is a `RouterError` of the catalogue.
 

@@ -1,0 +1,1 @@
+"""Tokens, passwords, roles, rights, audit."""

@@ -1,0 +1,1 @@
+"""The device-manager plugin's controllers: engines and assets."""

@@ -1,0 +1,1 @@
+"""Wires to envelopes and back; knows no controller and no store."""

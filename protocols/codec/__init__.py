@@ -1,0 +1,1 @@
+"""Pure functions between bytes and envelopes: no awaiting, clock or logging."""

@@ -1,0 +1,200 @@
+"""JSON frames: the one request that a frame carries, and the one answer to it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Final, TypeVar
+
+import msgspec
+import orjson
+
+from router.envelope import Connection, Json, JsonObject, Request, Response
+from router.errors import RouterError
+
+_OWN_KEYS: Final = frozenset(
+    {"controller", "action", "body", "jwt", "volatile", "requestId", "timestamp"}
+)
+
+_KINDS: Final[dict[type, str]] = {str: "string", dict: "object"}
+
+T = TypeVar("T")
+
+
+class FrameLimits(msgspec.Struct, frozen=True):
+    """What a frame may hold at most. Precedents: Kuzzle's maxRequestSize of 1 MB."""
+
+    max_bytes: int = 1_048_576
+    max_depth: int = 64
+    max_keys: int = 10_000
+
+
+class BadFrameError(Exception):
+    """A frame that is not a request. `request_id` is the frame's own, where one could be read."""
+
+    def __init__(self, reason: str, request_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.request_id = request_id
+
+    def as_refusal(self, id: str) -> RouterError:
+        """The error for the client, under the wire's own id."""
+        return RouterError(id, self.reason)
+
+
+def parse(text: bytes | bytearray | memoryview, limits: FrameLimits) -> Json:
+    """Read JSON within the limits.
+
+    Of a repeated key the last one counts, as in every JavaScript client. Whole numbers
+    beyond 64 bits are read as floats.
+
+    Raises:
+        BadFrameError: Too long, not UTF-8, not JSON (NaN and Infinity aren't), too deep or
+            with too many keys. Nothing else leaves this function.
+    """
+    if len(text) > limits.max_bytes:
+        raise BadFrameError(f"more than {limits.max_bytes} bytes")
+    try:
+        value: Json = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadFrameError(str(error)) from None
+    # Counting bytes is far cheaper than walking, and an upper bound of both limits.
+    raw = text if isinstance(text, bytes) else bytes(text)
+    opened = raw.count(b"{") + raw.count(b"[")
+    if opened > limits.max_depth or raw.count(b":") > limits.max_keys:
+        _check(value, limits)
+    return value
+
+
+def decode(
+    frame: bytes | bytearray | memoryview, connection: Connection, limits: FrameLimits
+) -> Request:
+    """Read the one request that a JSON frame carries.
+
+    Args:
+        frame: A JSON object; `controller` and `action` may be missing (the router says so).
+
+    Raises:
+        BadFrameError: See `parse`; or not an object, or a reserved key of the wrong type.
+
+    Source: Kuzzle API, "Query syntax"; reference 1.1.
+    """
+    value = parse(frame, limits)
+    if not isinstance(value, dict):
+        raise BadFrameError("a request must be a JSON object")
+    return request_of(value, connection)
+
+
+def request_of(
+    payload: JsonObject, connection: Connection, *, request_id: str | None = None
+) -> Request:
+    """The request that a decoded frame describes.
+
+    Args:
+        request_id: Overrules the frame's own (HTTP: the id of the header or connection).
+
+    Raises:
+        BadFrameError: A reserved key of the wrong type.
+    """
+    own_id = _typed(payload, "requestId", str, None)
+    request_id = request_id or own_id or str(uuid.uuid4())
+    timestamp = payload.get("timestamp")
+    if isinstance(timestamp, bool) or not isinstance(timestamp, int):
+        timestamp = int(time.time() * 1000)
+    body = payload.get("body")
+    if body is not None and not isinstance(body, dict | list):
+        raise BadFrameError('Attribute body must be of type "object" or "array"', request_id)
+    return Request(
+        controller=_typed(payload, "controller", str, request_id) or "",
+        action=_typed(payload, "action", str, request_id) or "",
+        connection=connection,
+        request_id=request_id,
+        args={key: value for key, value in payload.items() if key not in _OWN_KEYS},
+        body=body,
+        jwt=_typed(payload, "jwt", str, request_id),
+        volatile=_typed(payload, "volatile", dict, request_id),
+        timestamp=timestamp,
+    )
+
+
+def envelope(response: Response) -> JsonObject:
+    """The answer as the object that goes onto the wire, keys in the peer's order."""
+    answer: JsonObject = {"action": response.action}
+    if response.collection is not None:
+        answer["collection"] = response.collection
+    answer["controller"] = response.controller
+    answer["error"] = response.error
+    answer["headers"] = dict(response.headers)
+    if response.index is not None:
+        answer["index"] = response.index
+    answer["requestId"] = response.request_id
+    if not isinstance(response.result, msgspec.UnsetType):
+        answer["result"] = response.result
+    answer["status"] = response.status
+    answer["volatile"] = response.volatile
+    return answer
+
+
+def encode(response: Response, *, room: bool = False, node: str = "") -> bytes:
+    """The answer as UTF-8 JSON. `room` adds the key by which WebSocket clients match it."""
+    answer = envelope(response)
+    if node:
+        answer["node"] = node
+    if room:
+        answer["room"] = response.request_id
+    return dumps(answer)
+
+
+def dumps(value: Json, *, pretty: bool = False) -> bytes:
+    """JSON text of a value, whatever an application put into it.
+
+    Integers beyond 64 bits are written as floats, text that is not Unicode with U+FFFD in
+    the place of what can't be encoded.
+    """
+    option = orjson.OPT_INDENT_2 if pretty else 0
+    try:
+        return orjson.dumps(value, option=option)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_encodable(value), option=option)
+
+
+def _encodable(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {_text(str(key)): _encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(item) for item in value]
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return float(value)
+    return value
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _typed(payload: JsonObject, key: str, kind: type[T], request_id: str | None) -> T | None:
+    value = payload.get(key)
+    if value is None or isinstance(value, kind):
+        return value
+    raise BadFrameError(f'Attribute {key} must be of type "{_KINDS[kind]}"', request_id)
+
+
+def _check(value: Json, limits: FrameLimits) -> None:
+    keys = 0
+    level: list[Json] = [value]
+    for _ in range(limits.max_depth + 1):
+        below: list[Json] = []
+        for item in level:
+            if isinstance(item, dict):
+                keys += len(item)
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if keys > limits.max_keys:
+            raise BadFrameError(f"more than {limits.max_keys} keys")
+        level = [item for item in below if isinstance(item, dict | list)]
+        if not level:
+            return
+    raise BadFrameError(f"nested more than {limits.max_depth} deep")

@@ -1,0 +1,1 @@
+"""The core: one envelope, one action table, one dispatch. Knows no wire and no store."""

@@ -1,0 +1,129 @@
+"""The action table: every API action as data; routes, rights and descriptions derive from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+from router.envelope import Json, JsonObject, Reply, Request
+from router.errors import RouterError
+
+Handler: TypeAlias = Callable[[Request], Awaitable["Json | Reply"]]
+OrderKey: TypeAlias = Callable[[Request], "Hashable | None"]
+
+
+class Route(NamedTuple):
+    """One HTTP way to an action: a verb in capitals and a path with `:name` segments."""
+
+    verb: str
+    path: str
+
+
+class Argument(NamedTuple):
+    """One argument as documentation; the handler's readers do the checking."""
+
+    name: str
+    type: Literal["string", "integer", "number", "flag", "array", "object", "any"]
+    description: str
+    required: bool = False
+    place: Literal["args", "body"] = "args"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What one API action is.
+
+    Attributes:
+        handler: Called with the request once it may run; returns the result, or a `Reply`.
+        routes: In the order that the public API lists them (Kuzzle SDKs choose by it).
+        rights: The (controller, action) names of which one must be allowed; its own name first.
+        order_key: Names the document that a write is about (None: this request has no order);
+            requests of one connection with equal keys take their turns as they arrived.
+        errors: Ids that this action adds to those which every action can answer.
+    """
+
+    controller: str
+    name: str
+    handler: Handler
+    summary: str
+    routes: tuple[Route, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+    body: Literal["none", "optional", "required"] = "none"
+    result: str = ""
+    errors: tuple[str, ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
+    order_key: OrderKey | None = None
+
+    @property
+    def rights(self) -> tuple[tuple[str, str], ...]:
+        """Every name under which a role may allow this action."""
+        return ((self.controller, self.name), *self.aliases)
+
+
+class ActionTable:
+    """All actions by controller and name, in the order they were added."""
+
+    def __init__(self, actions: Iterable[Action] = ()) -> None:
+        self._actions: dict[str, dict[str, Action]] = {}
+        self._routes: dict[Route, Action] = {}
+        for action in actions:
+            self.add(action)
+
+    def __iter__(self) -> Iterator[Action]:
+        for actions in self._actions.values():
+            yield from actions.values()
+
+    def add(self, action: Action) -> None:
+        """Take an action in.
+
+        Raises:
+            ValueError: Its name is already in the table.
+            RouterError: `network.http.duplicate_url`, a route of it already leads elsewhere.
+        """
+        named = self._actions.setdefault(action.controller, {})
+        if action.name in named:
+            raise ValueError(f"action {action.controller}:{action.name} is declared twice")
+        for route in action.routes:
+            shape = Route(route.verb, _shape(route.path))
+            if shape in self._routes:
+                raise RouterError("network.http.duplicate_url", f"{route.verb} {route.path}")
+            self._routes[shape] = action
+        named[action.name] = action
+
+    def find(self, controller: str, action: str) -> Action:
+        """The action of that name.
+
+        Raises:
+            RouterError: `api.process.controller_not_found`, `api.process.action_not_found`.
+        """
+        named = self._actions.get(controller)
+        if named is None:
+            raise RouterError("api.process.controller_not_found", controller)
+        found = named.get(action)
+        if found is None:
+            raise RouterError("api.process.action_not_found", controller, action)
+        return found
+
+    def public_api(self) -> JsonObject:
+        """`{controller: {action: {controller, action, http?: [{path, url, verb}]}}}`.
+
+        Kuzzle SDKs build their HTTP requests from it; order and number of the routes count.
+        """
+        return {
+            controller: {name: _describe(action) for name, action in named.items()}
+            for controller, named in self._actions.items()
+        }
+
+
+def _describe(action: Action) -> JsonObject:
+    described: JsonObject = {"action": action.name, "controller": action.controller}
+    if action.routes:
+        described["http"] = [
+            {"path": route.path, "url": route.path, "verb": route.verb} for route in action.routes
+        ]
+    return described
+
+
+def _shape(path: str) -> str:
+    return "/".join(":" if part.startswith(":") else part for part in path.split("/"))

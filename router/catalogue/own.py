@@ -1,0 +1,43 @@
+"""This router's own errors: domain 0x09, and from 0x8000 on in the peer's subdomains."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from router.catalogue.entry import Entry
+
+ENTRIES: Final = {
+    "network.http.head_too_large": Entry(
+        0x03018001, 431, "The request line or a header is longer than %s bytes."
+    ),
+    "network.http.too_slow": Entry(
+        0x03018002, 408, "The request took longer than %s seconds to arrive."
+    ),
+    "services.storage.version_conflict": Entry(
+        0x01018001,
+        409,
+        'The document "%s" of "%s":"%s" kept changing while it was being written; try '
+        "again, or raise retryOnConflict.",
+    ),
+    "api.process.idempotency_key_reused": Entry(
+        0x02028001, 422, 'The idempotency key "%s" was used before for another request.'
+    ),
+    "api.process.idempotency_unsupported": Entry(
+        0x02028002,
+        400,
+        'The action "%s:%s" takes no idempotency key; it is for actions on one document.',
+    ),
+    "trivium.engine.unknown": Entry(
+        0x09010001,
+        400,
+        'The index "%s" is not a device-manager engine; create it with '
+        "device-manager/engine:create (PUT or POST /_/device-manager/engine/%s).",
+    ),
+    "trivium.feed.gone": Entry(
+        0x09020001,
+        410,
+        'The position "%s" is no longer in the changes feed; start again from a snapshot.',
+    ),
+    "trivium.origin.refused": Entry(0x09030001, 403, "%s"),
+    "trivium.unsupported.feature": Entry(0x09040001, 501, "%s is not supported by this store."),
+}

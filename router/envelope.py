@@ -1,0 +1,258 @@
+"""The request and the response that every wire is translated to and from."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from router.errors import RouterError
+from router.order import Turn
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+JsonObject: TypeAlias = "dict[str, Json]"
+Wire: TypeAlias = Literal["http", "websocket", "mqtt", "internal"]
+
+ABSENT: Final = msgspec.UNSET
+"""Stands for a `result` that the answer does not carry at all (null is a result)."""
+
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""Largest integer that a JavaScript client reads back unchanged."""
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+class User(msgspec.Struct, frozen=True):
+    """Who asks: the id that is written into documents and the profiles that give rights."""
+
+    id: str
+    profile_ids: tuple[str, ...] = ()
+
+
+ANONYMOUS: Final = User("-1", ("anonymous",))
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """One client's connection, as the wire that holds it describes it.
+
+    `client_id` is what the client calls itself (MQTT), else the empty string; `headers`
+    are those of the HTTP request or of the WebSocket upgrade, names in lower case.
+    """
+
+    id: str
+    wire: Wire
+    address: str = ""
+    client_id: str = ""
+    headers: Mapping[str, str] = _NO_HEADERS
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, whatever wire it came by.
+
+    `args` holds every root key of the frame that isn't a field here, `index`,
+    `collection` and `_id` among them. The readers below raise the peer's argument errors
+    (Kuzzle reference 1.1); those named `body_*` read from the body.
+    """
+
+    controller: str
+    action: str
+    connection: Connection
+    request_id: str = msgspec.field(default_factory=lambda: str(uuid.uuid4()))
+    args: JsonObject = msgspec.field(default_factory=dict)
+    body: JsonObject | list[Json] | None = None
+    jwt: str | None = None
+    volatile: JsonObject | None = None
+    timestamp: int = msgspec.field(default_factory=lambda: int(time.time() * 1000))
+    user: User = ANONYMOUS
+    turn: Turn | None = None
+    # Whether actions trigger their own events; off for the application's own calls, so that
+    # a pipe that calls the action it listens to doesn't meet itself.
+    trigger_events: bool = True
+
+    def replace(self, **changes: object) -> Request:
+        """This request with some fields changed."""
+        return msgspec.structs.replace(self, **changes)
+
+    # -- what the request is about ------------------------------------------------------
+
+    @property
+    def index(self) -> str | None:
+        """The `index` argument if it is text, else None; `name("index")` insists on it."""
+        value = self.args.get("index")
+        return value if isinstance(value, str) else None
+
+    @property
+    def collection(self) -> str | None:
+        """The `collection` argument if it is text, else None."""
+        value = self.args.get("collection")
+        return value if isinstance(value, str) else None
+
+    def name(self, key: str) -> str:
+        """The non-empty text argument `key` (`index`, `collection`, `_id`, `engineId`…).
+
+        Raises:
+            RouterError: `api.assert.missing_argument`, also when empty; `api.assert.invalid_type`.
+        """
+        value = self.string(key)
+        if not value:
+            raise RouterError("api.assert.missing_argument", key)
+        return value
+
+    def new_id(self) -> str | None:
+        """The `_id` of a document to create, None when the caller left it to the store.
+
+        Raises:
+            RouterError: `api.assert.invalid_type`; `api.assert.invalid_id` for a leading `_`.
+        """
+        value = self.string("_id", None)
+        if value is not None and value.startswith("_"):
+            raise RouterError("api.assert.invalid_id")
+        return value or None
+
+    # -- arguments ----------------------------------------------------------------------
+
+    def string(self, key: str, default: str | None | msgspec.UnsetType = ABSENT) -> str | None:
+        """The text argument `key`; without a default a missing one is an error."""
+        return _string(self.args.get(key), key, default)
+
+    def integer(self, key: str, default: int) -> int:
+        """The whole number `key`; numeric text counts, as query strings are text.
+
+        Raises:
+            RouterError: `api.assert.invalid_type` if it isn't an integer within +-(2^53 - 1).
+        """
+        value = self.args.get(key)
+        return default if value is None else _integer(value, key)
+
+    def flag(self, key: str) -> bool:
+        """The switch `key`. Over HTTP it is on when present, whatever its value.
+
+        Raises:
+            RouterError: `api.assert.invalid_type` for a non-boolean on the other wires.
+        """
+        value = self.args.get(key)
+        if value is None:
+            return False
+        if self.connection.wire == "http":
+            return True
+        if not isinstance(value, bool):
+            raise RouterError("api.assert.invalid_type", key, "boolean")
+        return value
+
+    def refresh_lenient(self) -> bool:
+        """Whether the answer waits until searches see the change: any value but false."""
+        return self.args.get("refresh") not in (None, False, "false")
+
+    def refresh_strict(self) -> bool:
+        """The same, for actions that take only `wait_for` and `false`.
+
+        Raises:
+            RouterError: `api.assert.invalid_type` if not text, `services.storage.invalid_argument`
+                for another text.
+        """
+        value = self.string("refresh", "false")
+        if value not in ("wait_for", "false"):
+            raise RouterError("services.storage.invalid_argument", "refresh", '"wait_for", "false"')
+        return value == "wait_for"
+
+    # -- body ---------------------------------------------------------------------------
+
+    def body_object(self) -> JsonObject:
+        """The body as an object.
+
+        Raises:
+            RouterError: `api.assert.body_required` if there is none, `api.assert.invalid_type`
+                if it is an array.
+        """
+        if self.body is None:
+            raise RouterError("api.assert.body_required")
+        if not isinstance(self.body, dict):
+            raise RouterError("api.assert.invalid_type", "body", "object")
+        return self.body
+
+    def body_string(self, key: str, default: str | None | msgspec.UnsetType = ABSENT) -> str | None:
+        """The text `body.<key>`; without a default a missing one is an error."""
+        return _string(self.body_object().get(key), f"body.{key}", default)
+
+    def body_name(self, key: str) -> str:
+        """The non-empty text `body.<key>`."""
+        value = self.body_string(key)
+        if not value:
+            raise RouterError("api.assert.missing_argument", f"body.{key}")
+        return value
+
+    def body_field(self, key: str, default: JsonObject | None = None) -> JsonObject:
+        """The object `body.<key>`; without a default a missing one is an error."""
+        value = self.body_object().get(key)
+        if value is None:
+            if default is None:
+                raise RouterError("api.assert.missing_argument", f"body.{key}")
+            return default
+        if not isinstance(value, dict):
+            raise RouterError("api.assert.invalid_type", f"body.{key}", "object")
+        return value
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handler returns when a bare result doesn't say enough.
+
+    `index` and `collection` replace the request's own in the answer; `error` with a result
+    makes an answer that carries both (server:healthCheck); `headers` go into the envelope and,
+    over HTTP, into the response.
+    """
+
+    result: Json | msgspec.UnsetType = None
+    status: int = 200
+    index: str | None = None
+    collection: str | None = None
+    headers: Mapping[str, str] = _NO_HEADERS
+    error: RouterError | None = None
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to one request, ready for any wire. `error` is null or the error object."""
+
+    request_id: str
+    status: int
+    error: JsonObject | None = None
+    result: Json | msgspec.UnsetType = None
+    controller: str | None = None
+    action: str | None = None
+    index: str | None = None
+    collection: str | None = None
+    volatile: JsonObject | None = None
+    headers: Mapping[str, str] = _NO_HEADERS
+
+
+def refusal(error: RouterError, *, request_id: str | None = None) -> Response:
+    """The answer to a frame that never became a request."""
+    return Response(
+        request_id=request_id or str(uuid.uuid4()), status=error.status, error=error.to_json()
+    )
+
+
+def _string(value: Json, name: str, default: str | None | msgspec.UnsetType) -> str | None:
+    if value is None:
+        if default is ABSENT:
+            raise RouterError("api.assert.missing_argument", name)
+        return default
+    if not isinstance(value, str):
+        raise RouterError("api.assert.invalid_type", name, "string")
+    return value
+
+
+def _integer(value: Json, name: str) -> int:
+    number = value
+    if isinstance(number, str):
+        try:
+            number = float(number)
+        except ValueError:
+            number = None
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if not isinstance(number, int) or isinstance(number, bool) or abs(number) > MAX_SAFE_INTEGER:
+        raise RouterError("api.assert.invalid_type", name, "integer")
+    return number
