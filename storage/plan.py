@@ -1,0 +1,211 @@
+"""A mapping compiled for speed: one walk over a document checks it and gives its index rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from router.envelope import Json, JsonObject
+from router.errors import RouterError
+from storage.fields import FIELD_TYPES, Kind, ReadValue, Value
+
+Row: TypeAlias = tuple[str, Kind, Value]
+"""One index row of a document: the path of a mapped field, how it compares, one value of it."""
+
+_LONGEST_TOLD: Final = 100
+
+
+@dataclass(slots=True)
+class Leaf:
+    """A field with values. `kind` is None where nothing is indexed (binary, `index` false)."""
+
+    path: str
+    type: str
+    kind: Kind | None
+    read: ReadValue
+    null: Value | None = None
+    is_forgiving: bool = False
+    subs: tuple[Leaf, ...] = ()
+
+
+@dataclass(slots=True)
+class Branch:
+    """An object: its fields by name, and what becomes of unknown ones.
+
+    `is_indexed` is False inside nested objects, which the queries of their parent don't see.
+    """
+
+    path: tuple[str, ...]
+    dynamic: str
+    is_indexed: bool = True
+    is_enabled: bool = True
+    children: dict[str, Leaf | Branch] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Walk:
+    """What one walk over a document found.
+
+    Attributes:
+        rows: In the order of the document; may hold a row twice if `has_lists`.
+        unknown: Fields that a `dynamic` true object doesn't know yet: its path, name, value.
+        is_strict: Whether a value against its type is an error; else it is passed over.
+    """
+
+    index: str
+    collection: str
+    is_strict: bool = True
+    rows: list[Row] = field(default_factory=list)
+    unknown: list[tuple[tuple[str, ...], str, Json]] = field(default_factory=list)
+    has_lists: bool = False
+
+
+def compile_branch(
+    form: JsonObject, path: tuple[str, ...] = (), dynamic: str = "false", is_indexed: bool = True
+) -> Branch:
+    """The plan of a mapping as `storage.declared.declare` gives it; `dynamic` is inherited."""
+    own = form.get("dynamic")
+    is_visible = is_indexed and form.get("type") != "nested"
+    branch = Branch(
+        path,
+        own if isinstance(own, str) else dynamic,
+        is_visible,
+        form.get("enabled") is not False,
+    )
+    properties = form["properties"]
+    for name, child in properties.items() if isinstance(properties, dict) else ():
+        if not isinstance(child, dict):
+            continue
+        inner = (*path, name)
+        branch.children[name] = (
+            compile_branch(child, inner, branch.dynamic, is_visible)
+            if "properties" in child
+            else _compile_leaf(child, ".".join(inner), is_visible)
+        )
+    return branch
+
+
+def _compile_leaf(form: JsonObject, path: str, is_indexed: bool) -> Leaf:
+    name = str(form["type"])
+    kind, make, _ = FIELD_TYPES[name]
+    read = make(form)
+    null = form.get("null_value")
+    subs = form.get("fields")
+    return Leaf(
+        path,
+        name,
+        kind if is_indexed and form.get("index") is not False else None,
+        read,
+        None if null is None else read(null),
+        form.get("ignore_malformed") is True,
+        tuple(
+            _compile_leaf(sub, f"{path}.{sub_name}", is_indexed)
+            for sub_name, sub in (subs.items() if isinstance(subs, dict) else ())
+            if isinstance(sub, dict)
+        ),
+    )
+
+
+def walk(branch: Branch, source: JsonObject, found: Walk) -> None:  # noqa: C901 - see below
+    """Check an object against its branch and collect its rows into `found`.
+
+    Raises:
+        RouterError: `services.storage.strict_mapping_rejection`,
+            `services.storage.unexpected_bad_request`; only if `found.is_strict`.
+    """
+    # One function, since every write passes here: a call for each field costs a tenth more.
+    children = branch.children
+    rows = found.rows
+    for key, value in source.items():
+        child = children.get(key)
+        if child is None:
+            if branch.dynamic != "false" or "." in key:
+                _walk_unknown(branch, key, value, found)
+        elif isinstance(child, Branch):
+            if value is not None and child.is_enabled:
+                _walk_object(child, value, found)
+        elif value is None:
+            if child.null is not None and child.kind is not None:
+                rows.append((child.path, child.kind, child.null))
+        elif type(value) is list or child.subs:
+            _walk_values(child, value, found)
+        else:
+            try:
+                read = child.read(value)
+            except (ValueError, ArithmeticError):
+                _mismatch(child, value, found)
+            else:
+                if read is not None and child.kind is not None:
+                    rows.append((child.path, child.kind, read))
+
+
+def _walk_object(branch: Branch, value: Json, found: Walk) -> None:
+    if isinstance(value, dict):
+        walk(branch, value, found)
+    elif isinstance(value, list):
+        found.has_lists = True
+        for item in value:
+            if item is not None:
+                _walk_object(branch, item, found)
+    elif found.is_strict:
+        path = ".".join(branch.path)
+        raise _bad_request(f'The field "{path}" is an object; {_told(value)} is none.')
+
+
+def _walk_values(leaf: Leaf, value: Json, found: Walk) -> None:
+    """All values of an array, at any depth, and those of the sub-fields."""
+    if isinstance(value, list) and not (leaf.type == "geo_point" and _is_pair(value)):
+        found.has_lists = True
+        for item in value:
+            _walk_values(leaf, item, found)
+        return
+    for each in (leaf, *leaf.subs):
+        try:
+            read = each.null if value is None else each.read(value)
+        except (ValueError, ArithmeticError):
+            _mismatch(each, value, found)
+        else:
+            if read is not None and each.kind is not None:
+                found.rows.append((each.path, each.kind, read))
+
+
+def _walk_unknown(branch: Branch, key: str, value: Json, found: Walk) -> None:
+    head, dot, rest = key.partition(".")
+    if dot and head and rest and not rest.startswith(".") and not rest.endswith("."):
+        # A dotted key is a path, as in a mapping: {"a.b": 1} holds a.b.
+        if head in branch.children or branch.dynamic != "false":
+            walk(branch, {head: {rest: value}}, found)
+    elif branch.dynamic == "true":
+        if not head or dot:
+            if found.is_strict:
+                raise _bad_request(f"{_told(key)} can't name a field.")
+        else:
+            found.unknown.append((branch.path, key, value))
+    elif branch.dynamic == "strict" and found.is_strict:
+        raise RouterError(
+            "services.storage.strict_mapping_rejection", key, found.index, found.collection
+        )
+
+
+def _is_pair(value: list[Json]) -> bool:
+    return len(value) in (2, 3) and not isinstance(value[0], (list, dict, str))
+
+
+def _mismatch(leaf: Leaf, value: Json, found: Walk) -> None:
+    if found.is_strict and not leaf.is_forgiving:
+        raise _bad_request(
+            f'The field "{leaf.path}" is of type {leaf.type}, which {_told(value)} doesn\'t fit.'
+        )
+
+
+def _told(value: Json) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    text = f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}…"
+
+
+def _bad_request(sentence: str) -> RouterError:
+    return RouterError("services.storage.unexpected_bad_request", sentence)
