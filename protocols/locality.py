@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -43,6 +44,7 @@ def foreign(headers: Mapping[str, str], peer_address: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether a host name or address, without port and brackets, can only be this machine.
 
@@ -60,6 +62,7 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback
 
 
+@lru_cache(maxsize=256)
 def _host_of(authority: str) -> str:
     found = _AUTHORITY.fullmatch(authority)
     return "" if found is None else found[1] or found[2]
