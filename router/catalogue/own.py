@@ -31,7 +31,17 @@ ENTRIES: Final = {
         0x09010001,
         400,
         'The index "%s" is not a device-manager engine; create it with '
-        "device-manager/engine:create (PUT or POST /_/device-manager/engine/%s).",
+        "device-manager/engine:create (POST /_/device-manager/engine/%s).",
+    ),
+    "trivium.engine.already_exists": Entry(
+        0x09010002, 400, 'Device-manager engine on index "%s" already exists'
+    ),
+    "trivium.engine.missing": Entry(
+        0x09010003, 404, 'Device-manager engine on index "%s" does not exist'
+    ),
+    "trivium.asset.unknown_model": Entry(0x09050001, 404, 'Unknown Asset model "%s".'),
+    "trivium.asset.still_linked": Entry(
+        0x09050002, 400, 'Asset "%s" is still linked to devices.'
     ),
     "trivium.feed.gone": Entry(
         0x09020001,

@@ -1,0 +1,211 @@
+"""The `collection` controller: collections and their mappings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from controllers import arguments
+from controllers.arguments import NAMED
+from router.actions import Action, Argument, Route
+from router.envelope import Json, JsonObject, Request
+from router.errors import RouterError
+from storage.contract import Storage
+
+_TARGET: Final = (arguments.INDEX, arguments.COLLECTION)
+_MAPPINGS: Final = Argument(
+    "mappings",
+    "object",
+    "`{properties?, dynamic?, _meta?}`, merged into what is there.",
+    place="body",
+)
+_SETTINGS: Final = Argument(
+    "settings", "object", "Accepted for Elasticsearch's sake; nothing of it is kept.", place="body"
+)
+_MAPPING_KEYS: Final = frozenset({"properties", "dynamic", "_meta"})
+_MAPPING_ERRORS: Final = (
+    "services.storage.invalid_mapping",
+    "services.storage.cannot_change_mapping",
+    "services.storage.invalid_mapping_type",
+)
+_TYPES: Final = ("all", "stored", "realtime")
+
+
+@dataclass(frozen=True, slots=True)
+class Collections:
+    """Creates, describes, lists and removes collections."""
+
+    storage: Storage
+
+    async def create(self, request: Request) -> Json:
+        """Create a collection, and its index if need be; an existing one takes the mapping in."""
+        index, collection = _place(request)
+        await self.storage.create_collection(index, collection, _mapping(request))
+        return {"acknowledged": True}
+
+    async def update(self, request: Request) -> Json:
+        """Merge a mapping into the collection's own."""
+        index, collection = _place(request)
+        request.body_object()
+        await self.storage.update_mapping(index, collection, _mapping(request) or {})
+        return None
+
+    async def get_mapping(self, request: Request) -> Json:
+        """The mapping, without the router's own fields unless asked."""
+        whole = request.flag("includeKuzzleMeta")
+        mapping = self.storage.mapping(*_place(request))
+        properties = mapping.get("properties")
+        if whole or not isinstance(properties, dict):
+            return mapping
+        shown = {name: field for name, field in properties.items() if name != "_kuzzle_info"}
+        return {**mapping, "properties": shown}
+
+    async def exists(self, request: Request) -> Json:
+        """Whether the collection exists."""
+        return self.storage.has_collection(*_place(request))
+
+    async def list(self, request: Request) -> Json:
+        """The collections of an index, sorted; a page of them if asked."""
+        index = request.name("index")
+        kind = request.string("type", "all")
+        if kind not in _TYPES:
+            raise RouterError("api.assert.invalid_argument", "type", ", ".join(_TYPES))
+        first, size = request.integer("from", 0), request.integer("size", 0)
+        if first < 0 or size < 0:
+            raise RouterError(
+                "api.assert.invalid_argument", "from" if first < 0 else "size", "zero or more"
+            )
+        names = [] if kind == "realtime" else self.storage.collections(index)
+        page = names[first : first + size if size else None]
+        collections: list[Json] = [{"name": name, "type": "stored"} for name in page]
+        result: JsonObject = {"collections": collections, "type": kind}
+        if first:
+            result["from"] = first
+        if size:
+            result["size"] = size
+        return result
+
+    async def delete(self, request: Request) -> Json:
+        """Remove a collection and its documents."""
+        await self.storage.delete_collection(*_place(request))
+        return None
+
+    async def refresh(self, request: Request) -> Json:
+        """Make every write of before visible to searches."""
+        await self.storage.refresh(*_place(request))
+        return None
+
+    def actions(self) -> tuple[Action, ...]:
+        """The actions of this controller."""
+        return (*self._changing(), *self._reading())
+
+    def _changing(self) -> tuple[Action, ...]:
+        return (
+            Action(
+                controller="collection",
+                name="create",
+                handler=self.create,
+                summary="Create a collection, or merge the mapping into an existing one.",
+                routes=(Route("PUT", "/:index/:collection"),),
+                arguments=(*_TARGET, _MAPPINGS, _SETTINGS),
+                body="optional",
+                result="`{acknowledged: true}`",
+                errors=(
+                    *NAMED[:2],
+                    *_MAPPING_ERRORS,
+                    "services.storage.invalid_index_name",
+                    "services.storage.invalid_collection_name",
+                    "services.storage.collection_reserved",
+                ),
+            ),
+            Action(
+                controller="collection",
+                name="delete",
+                handler=self.delete,
+                summary="Delete a collection with its documents.",
+                routes=(Route("DELETE", "/:index/:collection"),),
+                arguments=_TARGET,
+                result="null",
+                errors=NAMED,
+            ),
+            Action(
+                controller="collection",
+                name="refresh",
+                handler=self.refresh,
+                summary="Make every earlier write visible to searches.",
+                routes=(Route("POST", "/:index/:collection/_refresh"),),
+                arguments=_TARGET,
+                result="null",
+                errors=NAMED,
+            ),
+            Action(
+                controller="collection",
+                name="update",
+                handler=self.update,
+                summary="Add fields to a collection's mapping, or change its `dynamic` or `_meta`.",
+                routes=(Route("POST", "/:index/:collection"),),
+                arguments=(*_TARGET, _MAPPINGS, _SETTINGS),
+                body="required",
+                result="null",
+                errors=(*NAMED, "api.assert.body_required", *_MAPPING_ERRORS),
+            ),
+        )
+
+    def _reading(self) -> tuple[Action, ...]:
+        return (
+            Action(
+                controller="collection",
+                name="exists",
+                handler=self.exists,
+                summary="Whether a collection exists.",
+                routes=(Route("GET", "/:index/:collection/_exists"),),
+                arguments=_TARGET,
+                result="boolean",
+                errors=NAMED[:2],
+            ),
+            Action(
+                controller="collection",
+                name="getMapping",
+                handler=self.get_mapping,
+                summary="A collection's mapping.",
+                routes=(Route("GET", "/:index/:collection/_mapping"),),
+                arguments=(
+                    *_TARGET,
+                    Argument("includeKuzzleMeta", "flag", "Show `_kuzzle_info` too."),
+                ),
+                result="`{dynamic, _meta?, properties}`",
+                errors=NAMED,
+            ),
+            Action(
+                controller="collection",
+                name="list",
+                handler=self.list,
+                summary="The collections of an index.",
+                routes=(Route("GET", "/:index/_list"),),
+                arguments=(
+                    arguments.INDEX,
+                    Argument("from", "integer", "How many to skip; default 0."),
+                    Argument("size", "integer", "How many to answer; 0, the default, is all."),
+                    Argument("type", "string", "`all`, `stored` or `realtime`."),
+                ),
+                result='`{collections: [{name, type: "stored"}], type, from?, size?}`',
+                errors=(*NAMED[:3], "api.assert.invalid_argument"),
+            ),
+        )
+
+
+def _place(request: Request) -> tuple[str, str]:
+    return request.name("index"), request.name("collection")
+
+
+def _mapping(request: Request) -> JsonObject | None:
+    """The mapping in the body: under `mappings`, or the body itself as clients of old send it."""
+    if request.body is None:
+        return None
+    body = request.body_object()
+    request.body_field("settings", {})
+    if "mappings" not in body and not _MAPPING_KEYS.isdisjoint(body):
+        return {key: value for key, value in body.items() if key != "settings"}
+    if body.get("mappings") is None:
+        return None
+    return request.body_field("mappings")

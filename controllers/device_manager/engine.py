@@ -1,0 +1,108 @@
+"""The `device-manager/engine` controller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from controllers.arguments import NAMED
+from controllers.device_manager.engines import COLLECTIONS, CONFIG, Engines
+from controllers.device_manager.models import COMMONS
+from controllers.writes import author
+from router.actions import Action, Argument, Route
+from router.envelope import Json, Request
+
+_INDEX: Final = Argument("index", "string", "The engine's index.", required=True)
+_GROUP: Final = Argument("group", "string", "Whose models the engine sees; default `commons`.")
+_PATH: Final = "/_/device-manager/engine/:index"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineController:
+    """Creates, brings up to date, lists and removes engines."""
+
+    engines: Engines
+
+    async def create(self, request: Request) -> Json:
+        """Make an index an engine."""
+        index = request.name("index")
+        group = request.string("group", COMMONS) or COMMONS
+        await self.engines.create(index, group, author(request))
+        return {"index": index, "collections": [CONFIG, *COLLECTIONS]}
+
+    async def update(self, request: Request) -> Json:
+        """Bring the mappings up to date with the models."""
+        index = request.name("index")
+        await self.engines.update(index)
+        return {"index": index, "collections": [*COLLECTIONS]}
+
+    async def delete(self, request: Request) -> Json:
+        """Remove the engine's collections."""
+        index = request.name("index")
+        await self.engines.delete(index, author(request))
+        return {"index": index, "collections": [*COLLECTIONS]}
+
+    async def exists(self, request: Request) -> Json:
+        """Whether the index is an engine."""
+        return {"exists": self.engines.exists(request.name("index"))}
+
+    async def list(self, _: Request) -> Json:
+        """All engines."""
+        return {"engines": [*await self.engines.list()]}
+
+    def actions(self) -> tuple[Action, ...]:
+        """The actions of this controller."""
+        return (
+            Action(
+                controller="device-manager/engine",
+                name="create",
+                handler=self.create,
+                summary="Make an index a device-manager engine, creating it if need be.",
+                routes=(Route("POST", _PATH),),
+                arguments=(_INDEX, _GROUP),
+                result="`{index, collections: [name]}`",
+                errors=(
+                    *NAMED[:2],
+                    "trivium.engine.already_exists",
+                    "services.storage.invalid_index_name",
+                ),
+            ),
+            Action(
+                controller="device-manager/engine",
+                name="delete",
+                handler=self.delete,
+                summary="Remove an engine's collections; its index and `config` stay.",
+                routes=(Route("DELETE", _PATH),),
+                arguments=(_INDEX,),
+                result="`{index, collections: [name]}`",
+                errors=(*NAMED[:2], "trivium.engine.missing"),
+            ),
+            Action(
+                controller="device-manager/engine",
+                name="exists",
+                handler=self.exists,
+                summary="Whether an index is an engine.",
+                routes=(Route("GET", f"{_PATH}/_exists"),),
+                arguments=(_INDEX,),
+                result="`{exists: boolean}`",
+                errors=NAMED[:2],
+            ),
+            Action(
+                controller="device-manager/engine",
+                name="list",
+                handler=self.list,
+                summary="All engines.",
+                routes=(Route("GET", "/_/device-manager/engines"),),
+                result="`{engines: [{index, group, name}]}`",
+            ),
+            Action(
+                controller="device-manager/engine",
+                name="update",
+                handler=self.update,
+                summary="Bring an engine's mappings up to date with the models.",
+                routes=(Route("PUT", _PATH),),
+                arguments=(_INDEX, _GROUP),
+                result="`{index, collections: [name]}`",
+                errors=(*NAMED[:2], "trivium.engine.missing"),
+            ),
+        )

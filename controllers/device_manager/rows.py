@@ -1,0 +1,213 @@
+"""Assets as CSV text: one row each, columns by the header, values by the metadata's mapping."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from controllers import embedded
+from router.envelope import Json, JsonObject
+from router.errors import RouterError
+
+_OWN: Final = ("model", "reference", "type", "_id")
+_DELIMITERS: Final = ",;\t"
+_PREFIX: Final = "metadata."
+_WHOLE: Final = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
+_NUMBER: Final = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+
+Convert: TypeAlias = Callable[[str], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One asset. `id` and `type` are None where the row has none."""
+
+    line: int
+    model: str
+    reference: str
+    type: str | None
+    id: str | None
+    metadata: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """One row that is no asset, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    path: tuple[str, ...]
+    convert: Convert
+
+
+def read(text: str, mapping: JsonObject) -> Iterator[Row | BadRow]:
+    """Read CSV text row by row.
+
+    The first line names the columns: `model` and `reference`, perhaps `type` and `_id`, and
+    `metadata.<path>`. They are divided by commas, semicolons or tabs. An empty cell leaves its
+    field out. `line` is the number of the row's last line, the header's being 1.
+
+    Args:
+        mapping: The `properties` of the metadata: numbers, booleans and dates are read as the
+            field's type says, objects as JSON; what isn't mapped stays text.
+
+    Raises:
+        RouterError: `api.assert.invalid_argument` for a header that can't be understood, before
+            the first row.
+    """
+    text = text.removeprefix("\ufeff")
+    head = text.split("\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        names = [name.strip() for name in next(reader, [])]
+    except csv.Error as error:
+        raise _bad_header(str(error)) from None
+    return _rows(reader, _columns(names, mapping))
+
+
+def _rows(reader: Iterator[list[str]], columns: list[_Column]) -> Iterator[Row | BadRow]:
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield BadRow(_line(reader), str(error))
+            continue
+        if cells:
+            yield _row(_line(reader), cells, columns)
+
+
+def _line(reader: Iterator[list[str]]) -> int:
+    number: int = getattr(reader, "line_num", 0)
+    return number
+
+
+def _row(line: int, cells: list[str], columns: list[_Column]) -> Row | BadRow:
+    if len(cells) != len(columns):
+        return BadRow(line, f"has {len(cells)} cells where the header has {len(columns)}")
+    own: dict[str, str] = {}
+    metadata: JsonObject = {}
+    for column, cell in zip(columns, cells, strict=True):
+        if not cell:
+            continue
+        if not column.path:
+            own[column.name] = cell
+            continue
+        try:
+            value = column.convert(cell)
+        except ValueError as error:
+            return BadRow(line, f"{column.name}: {error}")
+        _put(metadata, column.path, value)
+    missing = [name for name in ("model", "reference") if name not in own]
+    if missing:
+        return BadRow(line, f"has no {' and no '.join(missing)}")
+    return Row(line, own["model"], own["reference"], own.get("type"), own.get("_id"), metadata)
+
+
+def _columns(names: list[str], mapping: JsonObject) -> list[_Column]:
+    for name in ("model", "reference"):
+        if name not in names:
+            raise _bad_header(f"the column {name} is missing")
+    columns: list[_Column] = []
+    paths: set[tuple[str, ...]] = set()
+    for name in names:
+        path = tuple(name.removeprefix(_PREFIX).split(".")) if name.startswith(_PREFIX) else ()
+        if not all(path) or (not path and name not in _OWN):
+            raise _bad_header(f'"{name}" is neither one of {", ".join(_OWN)} nor metadata.<path>')
+        columns.append(_Column(name, path, _converter(mapping, path)))
+        paths.add(path)
+    if len(set(names)) < len(names):
+        raise _bad_header("a column is there twice")
+    for path in paths:
+        if any(path[:length] in paths for length in range(1, len(path))):
+            raise _bad_header(f"metadata.{'.'.join(path)} lies within another column")
+    return columns
+
+
+def _bad_header(reason: str) -> RouterError:
+    return RouterError(
+        "api.assert.invalid_argument",
+        "body.csv",
+        f"a first line with model, reference and perhaps type, _id, metadata.<path> ({reason})",
+    )
+
+
+def _put(metadata: JsonObject, path: tuple[str, ...], value: Json) -> None:
+    into = metadata
+    for key in path[:-1]:
+        below = into.setdefault(key, {})
+        assert isinstance(below, dict)  # as no column lies within another
+        into = below
+    into[path[-1]] = value
+
+
+def _converter(mapping: JsonObject, path: tuple[str, ...]) -> Convert:
+    properties: Json = mapping
+    kind = "text"
+    for key in path:
+        if kind == "geo_point":
+            return _number  # lat and lon aren't fields of their own
+        field = properties.get(key) if isinstance(properties, dict) else None
+        if not isinstance(field, dict):
+            return str
+        kind = str(field.get("type", "object"))
+        properties = field.get("properties")
+    return _CONVERTERS.get(kind, str)
+
+
+def _whole(text: str) -> Json:
+    # Not int() alone, which takes underscores and the digits of every script.
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f'"{text}" is not a whole number')
+    return int(text)
+
+
+def _number(text: str) -> Json:
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    if math.isinf(number):
+        raise ValueError(f'"{text}" is not a number')
+    return number
+
+
+def _truth(text: str) -> Json:
+    value = {"true": True, "1": True, "false": False, "0": False}.get(text.strip().lower())
+    if value is None:
+        raise ValueError(f'"{text}" is neither true nor false')
+    return value
+
+
+def _json(text: str) -> Json:
+    try:
+        return embedded.parse(text)
+    except ValueError as error:
+        raise ValueError(f'"{text}" is {error}') from None
+
+
+def _place(text: str) -> Json:
+    return _json(text) if text[0] in "{[" else text
+
+
+def _moment(text: str) -> Json:
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+_CONVERTERS: Final[Mapping[str, Convert]] = {
+    **dict.fromkeys(("integer", "long", "short", "byte"), _whole),
+    **dict.fromkeys(("float", "double", "half_float", "scaled_float"), _number),
+    **dict.fromkeys(("object", "nested", "flattened"), _json),
+    "boolean": _truth,
+    "date": _moment,
+    "geo_point": _place,
+}

@@ -1,0 +1,192 @@
+"""What a search request asks for, where it looks, and how its hits are shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from controllers import arguments
+from router.actions import Argument
+from router.envelope import Json, JsonObject, Request
+from router.errors import RouterError
+from storage.contract import Page, Storage
+from storage.query import Search
+
+ARGUMENTS: Final = (
+    arguments.FROM,
+    arguments.SIZE,
+    arguments.LANG,
+    Argument("searchBody", "object", "The body of a search over HTTP GET, as JSON text."),
+    Argument("query", "object", "What to match; everything if absent.", place="body"),
+    Argument("sort", "array", "Fields to sort by.", place="body"),
+)
+RESULT: Final = "`{hits: [{_id, _score, _source, index, collection}], total}`; total is exact"
+ERRORS: Final = (
+    "api.assert.invalid_argument",
+    "services.storage.get_limit_exceeded",
+    "services.storage.invalid_search_query",
+    "services.storage.unknown_query_keyword",
+    "services.storage.unexpected_bad_request",
+    "trivium.unsupported.feature",
+)
+
+_LANGUAGES: Final = ("elasticsearch", "koncorde")
+_WILD: Final = frozenset(",*+")
+
+_Place = tuple[str, str]
+
+
+def read(request: Request, *, fetch_max: int) -> Search:
+    """The search that a request describes.
+
+    `from` and `size` stand beside the body or in it; those beside it count.
+
+    Args:
+        fetch_max: Most documents that one page may hold.
+
+    Raises:
+        RouterError: One of `ERRORS`.
+    """
+    body = _body(request)
+    _refuse_scroll(request)
+    offset = request.integer("from", _number(body, "from", 0))
+    size = request.integer("size", _number(body, "size", 10))
+    if offset < 0 or size < 0:
+        raise RouterError(
+            "api.assert.invalid_argument", "from" if offset < 0 else "size", "zero or more"
+        )
+    if size > fetch_max:
+        raise RouterError("services.storage.get_limit_exceeded")
+    return _parsed({**body, "from": offset, "size": size})
+
+
+def read_count(request: Request) -> Search:
+    """The search that a count describes: its `query` alone.
+
+    Raises:
+        RouterError: One of `ERRORS`.
+    """
+    return _parsed(_body(request))
+
+
+def targets(request: Request, storage: Storage) -> list[_Place]:
+    """Where to search: the collection named, or those of `targets`.
+
+    Raises:
+        RouterError: `api.assert.mutually_exclusive` for both; for a list of names or a wildcard
+            `services.storage.invalid_multi_index_collection_usage`, within `targets`
+            `services.storage.invalid_target_format`; `api.assert.missing_argument` and
+            `api.assert.invalid_type`.
+    """
+    value = arguments.structure(request, "targets")
+    if value is None:
+        index, collection = request.name("index"), request.name("collection")
+        if _is_wild(index) or _is_wild(collection):
+            raise RouterError("services.storage.invalid_multi_index_collection_usage")
+        return [(index, collection)]
+    if request.args.get("index") or request.args.get("collection"):
+        raise RouterError("api.assert.mutually_exclusive", "index, collection", "targets")
+    if not isinstance(value, list):
+        raise RouterError("api.assert.invalid_type", "targets", "array")
+    places = [
+        place for number, item in enumerate(value) for place in _target(item, number, storage)
+    ]
+    if not places:
+        raise RouterError("api.assert.empty_argument", "targets")
+    return places
+
+
+def listed(page: Page) -> JsonObject:
+    """One page as results show it."""
+    hits: list[Json] = [
+        {
+            "_id": hit.id,
+            "_score": hit.score,
+            "_source": hit.source,
+            "collection": hit.collection,
+            "index": hit.index,
+        }
+        for hit in page.hits
+    ]
+    return {"hits": hits, "total": page.total}
+
+
+def _parsed(body: JsonObject) -> Search:
+    from storage import dsl  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    return dsl.read(body)  # type: ignore[no-any-return]
+
+
+def _body(request: Request) -> JsonObject:
+    # Over HTTP GET, which has no body, the search is in the query string.
+    body = request.body
+    if body is None:
+        body = _object(arguments.structure(request, "searchBody"), "searchBody")
+    elif not isinstance(body, dict):
+        raise RouterError("api.assert.invalid_type", "body", "object")
+    if not body.get("sort"):
+        # Kourou sends `sort: {}`.
+        body = {key: value for key, value in body.items() if key != "sort"}
+    _check_language(request, body)
+    return body
+
+
+def _check_language(request: Request, body: JsonObject) -> None:
+    language = request.string("lang", "elasticsearch")
+    if language not in _LANGUAGES:
+        raise RouterError("api.assert.invalid_argument", "lang", " or ".join(_LANGUAGES))
+    # An empty filter means the same in both languages.
+    if language == "koncorde" and body.get("query"):
+        raise RouterError("trivium.unsupported.feature", "lang=koncorde")
+
+
+def _refuse_scroll(request: Request) -> None:
+    if request.args.get("scroll") is not None:
+        raise RouterError("trivium.unsupported.feature", "scroll")
+
+
+def _object(value: Json, name: str) -> JsonObject:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise RouterError("api.assert.invalid_type", name, "object")
+    return value
+
+
+def _number(body: JsonObject, key: str, default: int) -> int:
+    value = body.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RouterError("api.assert.invalid_type", f"body.{key}", "integer")
+    return value
+
+
+def _target(item: Json, number: int, storage: Storage) -> list[_Place]:
+    name = f"targets[{number}]"
+    target = _object(item, name)
+    index, collections = target.get("index"), target.get("collections")
+    if not index:
+        raise RouterError("api.assert.missing_argument", f"{name}.index")
+    if not isinstance(index, str):
+        raise RouterError("api.assert.invalid_type", f"{name}.index", "string")
+    if _is_wild(index):
+        raise RouterError("services.storage.invalid_target_format", "index", index)
+    if collections is None:
+        raise RouterError("api.assert.missing_argument", f"{name}.collections")
+    if not isinstance(collections, list):
+        raise RouterError("api.assert.invalid_type", f"{name}.collections", "array")
+    if not collections:
+        return [(index, collection) for collection in storage.collections(index)]
+    return [(index, _collection(collection, name)) for collection in collections]
+
+
+def _collection(value: Json, name: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise RouterError("api.assert.invalid_type", f"{name}.collections", "array of strings")
+    if _is_wild(value):
+        raise RouterError("services.storage.invalid_target_format", "collection", value)
+    return value
+
+
+def _is_wild(name: str) -> bool:
+    return name == "_all" or not _WILD.isdisjoint(name)

@@ -1,0 +1,80 @@
+"""The table of all actions that the router has before an application adds its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controllers import auth
+from controllers.collection import Collections
+from controllers.device_manager import forms
+from controllers.device_manager.asset import AssetController
+from controllers.device_manager.assets import AssetsController
+from controllers.device_manager.engine import EngineController
+from controllers.device_manager.engines import Engines
+from controllers.device_manager.imports import Imports
+from controllers.device_manager.twins import Twins
+from controllers.document import Documents
+from controllers.index import Indexes
+from controllers.server import Load, Server
+from router.actions import Action, ActionTable
+from router.events import Events
+from router.settings import Settings
+from storage.contract import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the controllers work with.
+
+    Attributes:
+        engines: Prepared (`await engines.prepare()`) before the first request.
+        node: The id of this node.
+        version: The version of this router.
+    """
+
+    storage: Storage
+    events: Events
+    settings: Settings
+    engines: Engines
+    load: Load
+    node: str
+    version: str
+
+
+def build_table(around: Surroundings) -> ActionTable:
+    """Every action, in the order in which the peer's public API lists them."""
+    table = ActionTable()
+    server = Server(
+        storage=around.storage,
+        load=around.load,
+        api=table.public_api,
+        node=around.node,
+        version=around.version,
+    )
+    for action in (
+        *auth.actions(),
+        *Collections(around.storage).actions(),
+        *Documents(around.storage, around.settings.documents).actions(),
+        *Indexes(around.storage).actions(),
+        *server.actions(),
+        *_device_manager(around),
+    ):
+        table.add(action)
+    return table
+
+
+def _device_manager(around: Surroundings) -> tuple[Action, ...]:
+    settings = around.settings
+    http_form = settings.device_manager.http_form
+    twins = Twins(around.storage, around.events, around.engines)
+    plural = AssetsController(
+        form=forms.plural(http_form), twins=twins, settings=settings.documents
+    )
+    singular = AssetController(
+        form=forms.singular(http_form),
+        twins=twins,
+        imports=Imports(around.storage, around.engines, settings.device_manager.import_batch),
+        settings=settings.documents,
+    )
+    engine = EngineController(around.engines)
+    return (*plural.actions(), *singular.actions(), *engine.actions())

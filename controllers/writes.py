@@ -1,0 +1,69 @@
+"""Single-document writes: who signs them, and the order in which they take their turns."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Hashable
+
+from router.envelope import Json, JsonObject, Reply, Request
+from storage.contract import Author, Document, Storage, Write, Written
+
+
+def author(request: Request) -> Author:
+    """Who a request writes for."""
+    return Author(request.user.id, request.request_id, request.connection.wire)
+
+
+async def write_in_turn(storage: Storage, request: Request, write: Write) -> Written:
+    """Hand in a write when the request's turn has come, and wait for its outcome.
+
+    The store takes writes in the order of the calls, so the next turn may begin as soon as
+    the call returns: nobody waits for somebody else's commit.
+    """
+    if request.turn is None:
+        return await storage.write(write)
+    await request.turn.wait()
+    outcome = storage.write(write)
+    request.turn.leave()
+    return await outcome
+
+
+def document_key(request: Request) -> Hashable | None:
+    """The document that `index`, `collection` and `_id` name; None if one of them is missing."""
+    return key_of(request.index, request.collection, request.args.get("_id"))
+
+
+def key_of(index: Json, collection: str | None, id: Json) -> Hashable | None:
+    """The order key of one document; writes by whatever action share it."""
+    if not (isinstance(index, str) and isinstance(id, str) and index and collection and id):
+        return None
+    return (index, collection, id)
+
+
+def new_id() -> str:
+    """A random id of 20 characters, the first of them a digit or letter."""
+    head, rest = os.urandom(1), os.urandom(14)
+    return f"{head[0] % 16:x}" + base64.urlsafe_b64encode(rest).decode()[:19]
+
+
+def described(document: Document | Written) -> JsonObject:
+    """A whole document as results show it."""
+    return {
+        "_id": document.id,
+        "_source": document.source,
+        "_version": document.version,
+    }
+
+
+def changed(written: Written, updates: JsonObject, *, whole: bool) -> JsonObject:
+    """The result of an update: the changes and the stamp, or the whole document."""
+    if whole:
+        return described(written)
+    source = {**updates, "_kuzzle_info": written.source.get("_kuzzle_info")}
+    return {"_id": written.id, "_source": source, "_version": written.version}
+
+
+def answered_for(index: str, collection: str, result: Json) -> Reply:
+    """A reply whose envelope names the index and collection that the action worked on."""
+    return Reply(result=result, index=index, collection=collection)
