@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from router.sources import BadSettingError, Given, from_environment, from_file, from_flags, meant
+
+__all__ = ["BadSettingError", "Section", "Settings", "load", "render"]
 
 
 class Section(BaseModel):
     """A table of the settings file; unknown keys are errors, so that a typo can't hide."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ServerSettings(Section):
@@ -121,8 +129,8 @@ class StorageSettings(Section):
 class LogSettings(Section):
     """What is written to standard error."""
 
-    level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Lowest level.")
-    format: str = Field("console", pattern="^(console|json)$", description="For eyes, or machines.")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level.")
+    format: Literal["console", "json"] = Field("console", description="For eyes, or machines.")
 
 
 class DocumentSettings(Section):
@@ -137,9 +145,8 @@ class DeviceManagerSettings(Section):
     """The device-manager plugin."""
 
     admin_index: str = Field("device-manager", description="Index of engines and models.")
-    http_form: str = Field(
+    http_form: Literal["asset", "assets"] = Field(
         "asset",
-        pattern="^(asset|assets)$",
         description="Which controller owns the shared HTTP paths: the documented singular one, "
         "or the plural one of the current plugin.",
     )
@@ -161,3 +168,66 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     documents: DocumentSettings = DocumentSettings()
     device_manager: DeviceManagerSettings = DeviceManagerSettings()
+
+
+def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """The settings of one start; a flag wins over the environment, that over the file.
+
+    Args:
+        path: A TOML file with the tables of `Settings`; None for no file.
+        environ: Of its variables, those named `TRIVIUM__SECTION__KEY` are settings.
+        flags: By `section.key`, such as `{"server.port": 7512}`.
+
+    Raises:
+        BadSettingError: A file, key or value that can't be used, in one line.
+    """
+    given = {} if path is None else from_file(path, Settings.model_fields)
+    given |= from_environment(environ) | from_flags(flags)
+    tables = _tables()
+    chosen: dict[str, dict[str, object]] = {section: {} for section in Settings.model_fields}
+    for key, value in given.items():
+        if key not in tables:
+            hint = meant(key, tables)
+            raise BadSettingError(f"{key} ({value.source}): there is no such setting{hint}")
+        section, _, name = key.partition(".")
+        chosen[section][name] = _read(tables[key], key, name, value)
+    return Settings.model_validate(chosen)
+
+
+def render(settings: Settings | None = None) -> str:
+    """A settings file that says the same: every key with what it means and its default."""
+    settings = settings or Settings()
+    lines = [
+        "# Every setting of Trivium, with its default. A value here is overruled by the",
+        "# environment (TRIVIUM__SECTION__KEY, such as TRIVIUM__SERVER__PORT), and that by flags.",
+    ]
+    for section, field in Settings.model_fields.items():
+        table: Section = getattr(settings, section)
+        lines += ["", f"# {type(table).__doc__}", f"[{section}]"]
+        for key, option in type(table).model_fields.items():
+            description = f"{option.description} Default: {_toml(getattr(field.default, key))}."
+            lines += textwrap.wrap(description, 98, initial_indent="# ", subsequent_indent="# ")
+            lines.append(f"{key} = {_toml(getattr(table, key))}")
+    return "\n".join(lines) + "\n"
+
+
+def _tables() -> dict[str, type[Section]]:
+    return {
+        f"{section}.{key}": type(field.default)
+        for section, field in Settings.model_fields.items()
+        for key in type(field.default).model_fields
+    }
+
+
+def _read(table: type[Section], key: str, name: str, given: Given) -> object:
+    try:
+        return getattr(given.read(table, name), name)
+    except ValidationError as error:
+        expected = error.errors()[0]["msg"].removeprefix("Input should be ")
+        raise BadSettingError(f"{key} = {given} ({given.source}): expected {expected}") from None
+
+
+def _toml(value: object) -> str:
+    # Booleans, numbers and texts are written alike in JSON and TOML, but for the delete character.
+    text = str(value) if isinstance(value, Path) else value
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
