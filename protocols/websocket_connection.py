@@ -1,26 +1,24 @@
-"""One upgraded connection: bytes in, whole messages out, and the ways in which it ends."""
+"""One upgraded connection: what it sends and receives, and the ways in which it ends."""
 
 from __future__ import annotations
 
 import asyncio
-import codecs
-import struct
 from typing import Final, Protocol
 
 import structlog
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.protocol import SEND_EOF, Side, State
-from websockets.protocol import Protocol as FrameParser
+from websockets.frames import CloseCode
+from websockets.protocol import SEND_EOF
+
+from protocols.codec import messages
+from protocols.websocket_messages import MessageParser
 
 _log: Final = structlog.get_logger("trivium.websocket")
 
-# Time for the other side's half of a closing handshake; browsers allow themselves as much.
+# Time for the other side's half of a closing handshake.
 CLOSE_TIMEOUT_S: Final = 2.0
 # A burst of answers may pass the limit for a moment although the client reads well.
 SLOW_READER_GRACE_S: Final = 1.0
 SLOW_READER_BURST: Final = 8
-
-_DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 
 class Receiver(Protocol):
@@ -40,8 +38,7 @@ class WebSocketConnection:
     """The server's end of one connection, after its opening handshake.
 
     It is also the parser that aiohttp feeds with what follows the upgrade request (`feed_data`,
-    `feed_eof`). Frames are read by the sans-I/O core of `websockets`; here are the UTF-8 check
-    of RFC 6455 section 8.1, flow control and the limits.
+    `feed_eof`). Attach a receiver before the first byte.
 
     Args:
         transport: Written to directly; reading stops and goes on through it.
@@ -49,6 +46,9 @@ class WebSocketConnection:
         max_unsent_bytes: A client that leaves more than this unread for a second, or eight
             times as much at once, is closed with 1011.
         idle_timeout_s: Without a frame for so long the connection is closed with 1001.
+
+    Attributes:
+        closed: Done once the TCP connection is gone.
     """
 
     def __init__(
@@ -61,39 +61,30 @@ class WebSocketConnection:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._parser = FrameParser(Side.SERVER, state=State.OPEN, max_size=max_bytes)
+        self._parser = MessageParser(self._deliver, max_bytes=max_bytes)
         self._max_unsent_bytes = max_unsent_bytes
         self._idle_timeout_s = idle_timeout_s
-        self._receiver: Receiver | None = None
+        self._receiver: Receiver = _Nobody()
         self._open = True
-        self._partial: _PartialMessage | None = None
         self._heard_at = self._loop.time()
         self._timer = self._loop.call_later(idle_timeout_s, self._check_idle)
         self._slow_timer: asyncio.TimerHandle | None = None
         self.closed: asyncio.Future[None] = self._loop.create_future()
 
     def attach(self, receiver: Receiver) -> None:
-        """Name who gets the messages; before the first byte is fed."""
+        """Name who gets the messages."""
         self._receiver = receiver
 
     # -- what the client sends ----------------------------------------------------------
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Take bytes from the client; never raises. The pair tells aiohttp to keep feeding."""
-        try:
-            self._parser.receive_data(data)
-            frames = self._parser.events_received()
-            # Pongs go out before the messages behind the pings are looked at.
+        frames = self._parser.frames_read
+        self._parser.receive_data(data)
+        if self._parser.frames_read != frames:
+            self._heard_at = self._loop.time()
+        if self._parser.writes:
             self._flush()
-            if frames:
-                self._heard_at = self._loop.time()
-                for frame in frames:
-                    self._receive(frame)  # type: ignore[arg-type]  # no handshake events here
-        except UnicodeDecodeError as error:
-            self._fail(CloseCode.INVALID_DATA, f"text that is not UTF-8: {error.reason}")
-        except Exception as error:  # noqa: BLE001 - the boundary: a connection's read loop
-            _log.error("connection failed unexpectedly", exc_info=error)
-            self._fail(CloseCode.INTERNAL_ERROR, "internal error")
         return False, b""
 
     def feed_eof(self) -> None:
@@ -125,7 +116,7 @@ class WebSocketConnection:
         """Send a message in one frame; dropped quietly once the connection is closing."""
         if not self._open:
             return
-        self._transport.write(_head(is_text, len(payload)) + payload)
+        self._transport.write(messages.write(payload, is_text=is_text))
         if self._transport.get_write_buffer_size() > self._max_unsent_bytes:
             self._check_reader(len(payload))
 
@@ -145,27 +136,15 @@ class WebSocketConnection:
 
     # -- inside -------------------------------------------------------------------------
 
-    def _receive(self, frame: Frame) -> None:
-        opcode = frame.opcode
-        if opcode not in _DATA or self._receiver is None:
-            return
-        if frame.fin and self._partial is None:
-            is_text = opcode is Opcode.TEXT
-            payload = bytes(frame.data)
-            if is_text and not payload.isascii():
-                codecs.utf_8_decode(payload, "strict", True)
+    def _deliver(self, payload: bytes, is_text: bool) -> None:
+        # Pongs go out before the messages behind the pings are looked at.
+        if self._parser.writes:
+            self._flush()
+        try:
             self._receiver.message(payload, is_text=is_text)
-            return
-        if self._partial is None:
-            self._partial = _PartialMessage(is_text=opcode is Opcode.TEXT)
-        self._partial.add(frame.data, is_last=frame.fin)
-        if frame.fin:
-            whole, self._partial = self._partial, None
-            self._receiver.message(bytes(whole.payload), is_text=whole.is_text)
-
-    def _fail(self, code: CloseCode, reason: str) -> None:
-        self._parser.fail(code, reason)
-        self._flush()
+        except Exception as error:  # noqa: BLE001 - the boundary: a connection's read loop
+            _log.error("message failed unexpectedly", exc_info=error)
+            self.close(CloseCode.INTERNAL_ERROR, "internal error")
 
     def _flush(self) -> None:
         # Writes what the parser wants sent, and follows it into the closing handshake.
@@ -176,29 +155,26 @@ class WebSocketConnection:
                 self._transport.write_eof()
             else:
                 self._transport.close()
-        if self._transport.get_write_buffer_size() > self._max_unsent_bytes:
-            self._check_reader(0)
         if self._open and self._parser.close_expected():
             self._end()
             # The client's half of the handshake has to be read.
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
             self._timer.cancel()
             self._timer = self._loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)
+        elif self._transport.get_write_buffer_size() > self._max_unsent_bytes:
+            self._check_reader(0)
 
     def _end(self) -> None:
         if not self._open:
             return
         self._open = False
-        self._partial = None
         if self._slow_timer is not None:
             self._slow_timer.cancel()
-        if self._receiver is not None:
-            self._receiver.gone()
+        self._receiver.gone()
 
     def _check_idle(self) -> None:
-        silent_s = self._loop.time() - self._heard_at
-        if self._receiver is not None and self._receiver.is_busy():
-            silent_s = 0.0
+        silent_s = 0.0 if self._receiver.is_busy() else self._loop.time() - self._heard_at
         if silent_s >= self._idle_timeout_s:
             self.close(CloseCode.GOING_AWAY, "nothing was received for too long")
         else:
@@ -222,27 +198,15 @@ class WebSocketConnection:
         self.close(CloseCode.INTERNAL_ERROR, "too much backpressure: client is too slow")
 
 
-class _PartialMessage:
-    """A fragmented message so far; text is checked as it comes, so that it fails early."""
+class _Nobody:
+    """Receives for a connection until its receiver is attached."""
 
-    __slots__ = ("_decoder", "is_text", "payload")
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Drop the message."""
 
-    def __init__(self, *, is_text: bool) -> None:
-        self.is_text = is_text
-        self.payload = bytearray()
-        self._decoder = codecs.getincrementaldecoder("utf-8")() if is_text else None
+    def is_busy(self) -> bool:
+        """Never."""
+        return False
 
-    def add(self, data: bytes | bytearray | memoryview, *, is_last: bool) -> None:
-        if self._decoder is not None:
-            self._decoder.decode(bytes(data), is_last)
-        self.payload += data
-
-
-def _head(is_text: bool, length: int) -> bytes:
-    # RFC 6455 section 5.2: FIN and opcode, then the length, unmasked.
-    first = 0x81 if is_text else 0x82
-    if length < 126:
-        return bytes((first, length))
-    if length < 65536:
-        return struct.pack("!BBH", first, 126, length)
-    return struct.pack("!BBQ", first, 127, length)
+    def gone(self) -> None:
+        """Nobody to tell."""
