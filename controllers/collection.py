@@ -97,7 +97,7 @@ class Collections:
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
-        return (*self._changing(), *self._reading())
+        return tuple(sorted((*self._changing(), *self._reading()), key=lambda action: action.name))
 
     def _changing(self) -> tuple[Action, ...]:
         return (

@@ -131,7 +131,7 @@ class Documents:
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
-        return (*self._reading(), *self._writing())
+        return tuple(sorted((*self._reading(), *self._writing()), key=lambda action: action.name))
 
     def _reading(self) -> tuple[Action, ...]:
         query = Argument("query", "object", "What to match; everything if absent.", place="body")

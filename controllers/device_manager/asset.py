@@ -50,11 +50,8 @@ class AssetController:
         """Create an asset, or apply the body to the one with that id."""
         birth = self._birth(request)
         change = self._change(request, birth.engine, birth.id, request.body_object())
-        whole = request.flag("source")
         written, updates = await self.twins.upsert(request, birth, change)
-        if updates is None:
-            return {**described(written), "created": True}
-        return {**changed(written, updates, whole=whole), "created": False}
+        return {**described(written), "created": updates is None}
 
     async def delete(self, request: Request) -> Json:
         """Remove an asset."""
@@ -88,9 +85,7 @@ class AssetController:
                 result="`{_id, _version, _source}`: the changes as written and `_kuzzle_info`, "
                 "with `source` the whole asset",
             ),
-            asset_actions.upsert(
-                self.form, self.upsert, extra=(_TYPE, arguments.NEW_ID, arguments.SOURCE)
-            ),
+            asset_actions.upsert(self.form, self.upsert, extra=(_TYPE, arguments.NEW_ID)),
         )
 
     def _birth(self, request: Request) -> Birth:
