@@ -8,6 +8,7 @@ from controllers import arguments
 from router.actions import Argument
 from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
+from storage import dsl
 from storage.contract import Page, Storage
 from storage.query import Search
 
@@ -24,6 +25,7 @@ ERRORS: Final = (
     "api.assert.invalid_argument",
     "services.storage.get_limit_exceeded",
     "services.storage.invalid_search_query",
+    "services.storage.invalid_query_keyword",
     "services.storage.unknown_query_keyword",
     "services.storage.unexpected_bad_request",
     "trivium.unsupported.feature",
@@ -47,16 +49,12 @@ def read(request: Request, *, fetch_max: int) -> Search:
         RouterError: One of `ERRORS`.
     """
     body = _body(request)
-    _refuse_scroll(request)
-    offset = request.integer("from", _number(body, "from", 0))
-    size = request.integer("size", _number(body, "size", 10))
-    if offset < 0 or size < 0:
-        raise RouterError(
-            "api.assert.invalid_argument", "from" if offset < 0 else "size", "zero or more"
-        )
-    if size > fetch_max:
+    if request.args.get("scroll") is not None:
+        raise RouterError("trivium.unsupported.feature", "scroll")
+    search = dsl.read_search(body, offset=_given(request, "from"), size=_given(request, "size"))
+    if search.size > fetch_max:
         raise RouterError("services.storage.get_limit_exceeded")
-    return _parsed({**body, "from": offset, "size": size})
+    return search
 
 
 def read_count(request: Request) -> Search:
@@ -65,7 +63,7 @@ def read_count(request: Request) -> Search:
     Raises:
         RouterError: One of `ERRORS`.
     """
-    return _parsed(_body(request))
+    return dsl.read_search(_body(request))
 
 
 def targets(request: Request, storage: Storage) -> list[_Place]:
@@ -110,12 +108,6 @@ def listed(page: Page) -> JsonObject:
     return {"hits": hits, "total": page.total}
 
 
-def _parsed(body: JsonObject) -> Search:
-    from storage import dsl  # type: ignore[attr-defined]  # noqa: PLC0415
-
-    return dsl.read(body)  # type: ignore[no-any-return]
-
-
 def _body(request: Request) -> JsonObject:
     # Over HTTP GET, which has no body, the search is in the query string.
     body = request.body
@@ -123,9 +115,6 @@ def _body(request: Request) -> JsonObject:
         body = _object(arguments.structure(request, "searchBody"), "searchBody")
     elif not isinstance(body, dict):
         raise RouterError("api.assert.invalid_type", "body", "object")
-    if not body.get("sort"):
-        # Kourou sends `sort: {}`.
-        body = {key: value for key, value in body.items() if key != "sort"}
     _check_language(request, body)
     return body
 
@@ -139,9 +128,8 @@ def _check_language(request: Request, body: JsonObject) -> None:
         raise RouterError("trivium.unsupported.feature", "lang=koncorde")
 
 
-def _refuse_scroll(request: Request) -> None:
-    if request.args.get("scroll") is not None:
-        raise RouterError("trivium.unsupported.feature", "scroll")
+def _given(request: Request, key: str) -> int | None:
+    return None if request.args.get(key) is None else request.integer(key, 0)
 
 
 def _object(value: Json, name: str) -> JsonObject:
@@ -149,15 +137,6 @@ def _object(value: Json, name: str) -> JsonObject:
         return {}
     if not isinstance(value, dict):
         raise RouterError("api.assert.invalid_type", name, "object")
-    return value
-
-
-def _number(body: JsonObject, key: str, default: int) -> int:
-    value = body.get(key)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise RouterError("api.assert.invalid_type", f"body.{key}", "integer")
     return value
 
 
