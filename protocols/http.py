@@ -92,7 +92,11 @@ class HttpListener:
         return found
 
     async def stop(self, timeout_s: float) -> None:
-        """Take no new connection, end the idle ones, let requests at work finish, then close."""
+        """Take no new connection, end the idle ones, let requests at work finish, then close.
+
+        Requests that aren't answered within the timeout are cancelled. WebSockets are left to
+        who serves them.
+        """
         self._is_stopping = True
         if self._server is not None:
             self._server.close()
@@ -122,9 +126,10 @@ class HttpListener:
         return None
 
     def closed(self, connection: HttpConnection) -> None:
-        """Count a connection out."""
-        self._connections.discard(connection)
-        self._observer.closed("http")
+        """Count a connection out; it is gone, or no longer HTTP."""
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._observer.closed("http")
 
     def refuse_upgrade(self, head: Head, address: str) -> RouterError | None:
         """Why a client may not upgrade, None if it may."""

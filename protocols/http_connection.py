@@ -39,7 +39,7 @@ class Front(Protocol):
         """Told of a new connection; returns why it can't stay."""
 
     def closed(self, connection: HttpConnection) -> None:
-        """Told that the connection is gone."""
+        """Told that the connection is gone, or handed over; may be told twice."""
 
     def refuse_upgrade(self, head: Head, address: str) -> RouterError | None:
         """Why a client may not upgrade, None if it may."""
@@ -187,7 +187,8 @@ class HttpConnection(RequestHandler):
         except RouterError as error:
             return await self._refuse(error, head)
         answer = await self._front.respond(head, body, self.id, self.address)
-        stays = not (message.should_close or self._close or self._half_closed)
+        is_last = self._half_closed and not self._messages
+        stays = not (message.should_close or self._close or is_last)
         if not stays:
             connection = "close"
         else:
@@ -209,6 +210,7 @@ class HttpConnection(RequestHandler):
         request = web.BaseRequest(
             message, payload, self, StreamWriter(self, self._loop), task, self._loop
         )
+        self._front.closed(self)
         response = await upgrade(request)
         if self._payload_parser is None and self.transport is not None:
             await self.finish_response(request, response, None)

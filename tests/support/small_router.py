@@ -123,14 +123,20 @@ def small_table(gate: Gate | None = None) -> ActionTable:
     return ActionTable(actions)
 
 
-def small_router(table: ActionTable, *, at_work: int = 100, waiting: int = 100) -> Router:
+def small_router(
+    table: ActionTable,
+    *,
+    at_work: int = 100,
+    waiting: int = 100,
+    meter: CountingMeter | None = None,
+) -> Router:
     """The router that the program runs, without its controllers."""
     return Router(
         table,
         events=Events(),
         authority=OpenAuthority(),
         admission=Admission(at_work=at_work, waiting=waiting),
-        meter=CountingMeter(),
+        meter=meter or CountingMeter(),
     )
 
 
