@@ -27,6 +27,9 @@ _ISO: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d+)?", re.ASCII)
 
+# By the length of the time: none, hh, hh:mm, hh:mm:ss.
+_OPEN_MS: Final = {0: 86_399_999, 2: 3_599_999, 5: 59_999, 8: 999}
+
 # Named formats that are ISO 8601 in part or whole; each reads all of ISO 8601 here.
 _ISO_NAMES: Final = frozenset(
     prefix + name
@@ -77,6 +80,15 @@ def read_iso(text: str) -> int:
         raise ValueError("not an ISO 8601 date")
     padded = text + "-01-01"[len(text) - 4 :] if len(text) < 10 else text
     return _ms(datetime.fromisoformat(padded))
+
+
+def open_ms(text: str) -> int:
+    """The ms that an ISO 8601 date leaves open: `2026-01-31` is its whole day, less the first
+    millisecond. Years and months leave a day open, as the peer rounds them."""
+    if not _ISO.fullmatch(text):
+        return 0
+    clock = text.partition("T")[2].partition("Z")[0].partition("+")[0].partition("-")[0]
+    return _OPEN_MS.get(len(clock), 0)
 
 
 def date_reader(format: str = DEFAULT_FORMAT) -> ReadDate:

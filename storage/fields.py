@@ -98,7 +98,7 @@ def _whole(low: int, high: int) -> Callable[[JsonObject], ReadValue]:
 
 def _whole_of(value: Json, is_strict: bool) -> int:
     if isinstance(value, str) and not is_strict:
-        value = int(value) if _INTEGER.fullmatch(value) else _decimal(value)
+        value = decimal_of(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("not a number")
     if is_strict and value != int(value):
@@ -132,7 +132,7 @@ def _factor(options: JsonObject) -> float | None:
 
 def _fraction_of(value: Json, is_strict: bool) -> float:
     if isinstance(value, str) and not is_strict:
-        return _decimal(value)
+        return float(decimal_of(value))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("not a number")
     try:
@@ -141,7 +141,10 @@ def _fraction_of(value: Json, is_strict: bool) -> float:
         raise ValueError("out of range") from None
 
 
-def _decimal(text: str) -> float:
+def decimal_of(text: str) -> int | float:
+    """The number that a text is; ValueError if it is none, or too large for a double."""
+    if _INTEGER.fullmatch(text):
+        return int(text)
     if not _DECIMAL.fullmatch(text):
         raise ValueError("not a number")
     number = float(text)

@@ -17,7 +17,8 @@ _LONGEST_TOLD: Final = 100
 
 @dataclass(slots=True)
 class Leaf:
-    """A field with values. `kind` is None where nothing is indexed (binary, `index` false)."""
+    """A field with values. `kind` is None where nothing is indexed (binary, `index` false,
+    within a nested object); `is_hidden` says that it is for the latter reason."""
 
     path: str
     type: str
@@ -25,6 +26,7 @@ class Leaf:
     read: ReadValue
     null: Value | None = None
     is_forgiving: bool = False
+    is_hidden: bool = False
     subs: tuple[Leaf, ...] = ()
 
 
@@ -98,6 +100,7 @@ def _compile_leaf(form: JsonObject, path: str, is_indexed: bool) -> Leaf:
         read,
         None if null is None else read(null),
         form.get("ignore_malformed") is True,
+        not is_indexed,
         tuple(
             _compile_leaf(sub, f"{path}.{sub_name}", is_indexed)
             for sub_name, sub in (subs.items() if isinstance(subs, dict) else ())

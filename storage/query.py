@@ -70,15 +70,21 @@ Query: TypeAlias = "MatchAll | MatchNone | Ids | Terms | Range | Exists | GeoDis
 
 class Sort(msgspec.Struct, frozen=True):
     """One sort key: a mapped field or `_id`. Documents without the field come last, unless
-    `missing_first`."""
+    `missing_first`. Of several values the lowest counts, descending the highest.
+
+    With `unmapped` a field that the mapping doesn't know is one that every document lacks;
+    without, it is an error."""
 
     field: str
     descending: bool = False
     missing_first: bool = False
+    unmapped: bool = False
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """One search. `source` keeps only these paths of the documents (None: all of them)."""
+    """One search. `source_includes` keeps only these paths of the documents (None: all of them,
+    empty: none), `source_excludes` drops these of what is left; `*` stands for any characters.
+    """
 
     query: Query = MatchAll()
     sort: tuple[Sort, ...] = ()

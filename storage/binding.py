@@ -1,0 +1,217 @@
+"""A query bound to a mapping: its values become what index rows hold, its fields are known."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Final
+
+from router.errors import RouterError
+from storage.dates import open_ms
+from storage.fields import MAX_INT64, Kind, decimal_of
+from storage.mapping import Mapping
+from storage.plan import Leaf
+from storage.query import (
+    Bool,
+    Exists,
+    GeoDistance,
+    Ids,
+    MatchAll,
+    MatchNone,
+    Query,
+    Range,
+    Scalar,
+    Sort,
+    Terms,
+)
+
+ID: Final = "_id"
+"""The field that every document has without a mapping: it can be searched and sorted by."""
+
+
+def bind(query: Query, mapping: Mapping) -> Query:
+    """The same query over the index rows of a mapping's documents.
+
+    In the result every field is an indexed one; values are as rows hold them (dates in ms, IP
+    addresses as text, numbers in numeric fields…), so that an engine only compares. What can
+    match nothing has become `MatchNone`: unmapped fields, fields within nested objects.
+
+    Raises:
+        RouterError: `services.storage.unexpected_bad_request` for a value its field can't take
+            or a clause it can't answer; `trivium.unsupported.feature` for term and range
+            queries on text fields and for date math.
+    """
+    return _BINDERS[type(query)](query, mapping)
+
+
+def check_sort(sort: tuple[Sort, ...], mapping: Mapping) -> None:
+    """Let sort keys pass that documents of this mapping can be sorted by.
+
+    Raises:
+        RouterError: `services.storage.unexpected_bad_request` for a text or geo_point field, and
+            for an unmapped one unless the key allows it.
+    """
+    for key in sort:
+        leaf = mapping.leaf(key.field)
+        if key.field == ID or (leaf is None and key.unmapped):
+            continue
+        if leaf is None:
+            raise _refused(f'There is no field "{key.field}" in the mapping to sort by.')
+        if leaf.kind in (None, "text", "geo"):
+            raise _refused(f'The field "{key.field}" of type {leaf.type} can\'t be sorted by.')
+
+
+def _bind_same(query: Query, _mapping: Mapping) -> Query:
+    return query
+
+
+def _bind_terms(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, Terms)
+    if query.field == ID:
+        return Ids(tuple(str(value) for value in query.values))
+    leaf = _exact(query.field, mapping)
+    if leaf is None:
+        return MatchNone()
+    if leaf.kind in ("date", "ip"):
+        spans = [_span(leaf, value) for value in query.values if value is not None]
+        values = tuple(low for low, high in spans if low == high)
+        wide = tuple(Range(leaf.path, gte=low, lte=high) for low, high in spans if low != high)
+        exact: tuple[Query, ...] = (Terms(leaf.path, values),) if values else ()
+        return _any_of((*exact, *wide))
+    read = [_read(leaf, value) for value in query.values if value is not None]
+    values = tuple(value for value in read if value is not None)
+    return Terms(leaf.path, values) if values else MatchNone()
+
+
+def _bind_range(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, Range)
+    if query.field == ID:
+        raise _refused("A range of _id can't be searched for.")
+    leaf = _exact(query.field, mapping)
+    if leaf is None:
+        return MatchNone()
+    bounds = [
+        None if value is None else _span(leaf, value)[place]
+        # A date that leaves a time open is rounded: gt and lte to its last millisecond.
+        for value, place in ((query.gt, 1), (query.gte, 0), (query.lt, 0), (query.lte, 1))
+    ]
+    if all(bound is None for bound in bounds):
+        return Exists(leaf.path)
+    gt, gte, lt, lte = bounds
+    return Range(leaf.path, gt=gt, gte=gte, lt=lt, lte=lte)
+
+
+def _bind_exists(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, Exists)
+    if query.field == ID:
+        return MatchAll()
+    leaf = mapping.leaf(query.field)
+    leaves = mapping.leaves_under(query.field) if leaf is None else [leaf]
+    return _any_of(tuple(Exists(leaf.path) for leaf in leaves if leaf.kind is not None))
+
+
+def _bind_geo_distance(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, GeoDistance)
+    leaf = mapping.leaf(query.field)
+    if leaf is None or leaf.kind != "geo":
+        if leaf is not None and leaf.is_hidden:
+            return MatchNone()
+        raise _refused(f'The field "{query.field}" is no geo_point.')
+    return query
+
+
+def _bind_bool(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, Bool)
+    return Bool(
+        must=tuple(bind(each, mapping) for each in query.must),
+        must_not=tuple(bind(each, mapping) for each in query.must_not),
+        should=tuple(bind(each, mapping) for each in query.should),
+        minimum=query.minimum,
+    )
+
+
+def _any_of(queries: tuple[Query, ...]) -> Query:
+    if not queries:
+        return MatchNone()
+    return queries[0] if len(queries) == 1 else Bool(should=queries, minimum=1)
+
+
+def _exact(field: str, mapping: Mapping) -> Leaf | None:
+    """The field, if its values can be compared; None if nothing can match it."""
+    leaf = mapping.leaf(field)
+    if leaf is None or leaf.is_hidden:
+        return None
+    if leaf.kind is None:
+        raise _refused(f'The field "{field}" is not indexed.')
+    if leaf.kind == "geo":
+        raise _refused(f'The field "{field}" is a geo_point; ask for a geo_distance.')
+    if leaf.kind == "text":
+        raise RouterError(
+            "trivium.unsupported.feature", f'A term or range query on the text field "{field}"'
+        )
+    return leaf
+
+
+def _span(leaf: Leaf, value: Scalar) -> tuple[Scalar, Scalar]:
+    """The first and the last row value that a query's value stands for; mostly the same."""
+    if leaf.kind == "ip" and isinstance(value, str) and "/" in value:
+        return _network(leaf, value)
+    low = _read(leaf, value)
+    if leaf.kind == "date" and isinstance(value, str) and isinstance(low, int):
+        return low, low + open_ms(value)
+    return low, low
+
+
+def _network(leaf: Leaf, text: str) -> tuple[Scalar, Scalar]:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise _mismatch(leaf, text) from None
+    return _read(leaf, str(network[0])), _read(leaf, str(network[-1]))
+
+
+def _read(leaf: Leaf, value: Scalar) -> Scalar:
+    if leaf.kind == "date" and isinstance(value, str) and _is_date_math(value):
+        raise RouterError("trivium.unsupported.feature", f'The date math "{value}"')
+    convert = _VALUES.get(leaf.kind) if leaf.kind is not None else None
+    try:
+        read = leaf.read(value) if convert is None else convert(value)
+    except (ValueError, ArithmeticError):
+        raise _mismatch(leaf, value) from None
+    return None if isinstance(read, tuple) else read
+
+
+def _is_date_math(text: str) -> bool:
+    return text.startswith("now") or "||" in text
+
+
+def _number(value: Scalar) -> int | float:
+    """A number as it is: 1.5 is asked of a whole-number field, where it equals nothing."""
+    if isinstance(value, str):
+        return decimal_of(value)
+    if isinstance(value, bool) or value is None:
+        raise ValueError("not a number")
+    return value if isinstance(value, float) or abs(value) <= MAX_INT64 else float(value)
+
+
+_VALUES: Final[dict[Kind, Callable[[Scalar], Scalar]]] = {"number": _number}
+
+
+def _mismatch(leaf: Leaf, value: Scalar) -> RouterError:
+    return _refused(f'The field "{leaf.path}" is of type {leaf.type}; {value!r} is none of its.')
+
+
+def _refused(sentence: str) -> RouterError:
+    return RouterError("services.storage.unexpected_bad_request", sentence)
+
+
+_BINDERS: Final[dict[type, Callable[[Query, Mapping], Query]]] = {
+    MatchAll: _bind_same,
+    MatchNone: _bind_same,
+    Ids: _bind_same,
+    Terms: _bind_terms,
+    Range: _bind_range,
+    Exists: _bind_exists,
+    GeoDistance: _bind_geo_distance,
+    Bool: _bind_bool,
+}

@@ -1,0 +1,170 @@
+"""Bound queries evaluated over the index rows of documents, in plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol, TypeAlias, TypeVar
+
+from storage.binding import ID
+from storage.fields import Value
+from storage.geo import distance_m
+from storage.plan import Row
+from storage.query import (
+    Bool,
+    Exists,
+    GeoDistance,
+    Ids,
+    MatchAll,
+    MatchNone,
+    Query,
+    Range,
+    Scalar,
+    Sort,
+    Terms,
+)
+
+FieldValues: TypeAlias = "dict[str, list[Value]]"
+"""The indexed values of one document, by field path."""
+
+
+class Sortable(Protocol):
+    """What can be put in the order of a search: a document's address and its values."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Its id, index and collection: ties are broken by it."""
+
+    @property
+    def fields(self) -> FieldValues:
+        """Its indexed values."""
+
+
+_Found = TypeVar("_Found", bound=Sortable)
+
+
+def field_values(rows: Iterable[Row]) -> FieldValues:
+    """The values of a document's rows, by field."""
+    fields: FieldValues = {}
+    for path, _, value in rows:
+        fields.setdefault(path, []).append(value)
+    return fields
+
+
+def matches(query: Query, id: str, fields: FieldValues) -> bool:
+    """Whether a document matches a query that `storage.binding.bind` gave."""
+    return _MATCHERS[type(query)](query, id, fields)
+
+
+def in_order(found: Iterable[_Found], sort: Sequence[Sort]) -> list[_Found]:
+    """The found documents in the order of the sort keys, ties by their place."""
+    ordered = sorted(found, key=lambda each: each.place)
+    # Sorting is stable, so that the last key goes first.
+    for key in reversed(sort):
+        ordered = _by(key, ordered)
+    return ordered
+
+
+def sort_value(key: Sort, id: str, fields: FieldValues) -> Scalar:
+    """What a document is sorted by (1 and 0 for booleans); None if it lacks the field."""
+    if key.field == ID:
+        return id
+    values = fields.get(key.field)
+    if not values:
+        return None
+    chosen = max(values) if key.descending else min(values)
+    if isinstance(chosen, tuple):
+        return None
+    return int(chosen) if isinstance(chosen, bool) else chosen
+
+
+def _by(key: Sort, found: list[_Found]) -> list[_Found]:
+    keyed = [(sort_value(key, each.place[0], each.fields), each) for each in found]
+    present = [pair for pair in keyed if pair[0] is not None]
+    missing = [each for value, each in keyed if value is None]
+    present.sort(key=lambda pair: _comparable(pair[0]), reverse=key.descending)
+    ordered = [each for _, each in present]
+    return missing + ordered if key.missing_first else ordered + missing
+
+
+def _comparable(value: Scalar) -> tuple[int, float, str]:
+    # Numbers before texts, as SQLite has it, where two collections map a field differently.
+    if isinstance(value, str):
+        return (1, 0, value)
+    return (0, value or 0, "")
+
+
+def _match_all(_query: Query, _id: str, _fields: FieldValues) -> bool:
+    return True
+
+
+def _match_none(_query: Query, _id: str, _fields: FieldValues) -> bool:
+    return False
+
+
+def _match_ids(query: Query, id: str, _fields: FieldValues) -> bool:
+    assert isinstance(query, Ids)
+    return id in query.values
+
+
+def _match_terms(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, Terms)
+    return any(value in query.values for value in fields.get(query.field, ()))
+
+
+def _match_range(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, Range)
+    return any(_is_within(query, value) for value in fields.get(query.field, ()))
+
+
+def _is_within(query: Range, value: Value) -> bool:
+    return (
+        (query.gt is None or _order(value, query.gt) > 0)
+        and (query.gte is None or _order(value, query.gte) >= 0)
+        and (query.lt is None or _order(value, query.lt) < 0)
+        and (query.lte is None or _order(value, query.lte) <= 0)
+    )
+
+
+def _order(value: Value, bound: Scalar) -> int:
+    if isinstance(value, str) and isinstance(bound, str):
+        return (value > bound) - (value < bound)
+    if isinstance(value, (str, tuple)) or isinstance(bound, str) or bound is None:
+        raise TypeError(f"{value!r} and {bound!r} don't compare: is the query bound?")
+    return (value > bound) - (value < bound)
+
+
+def _match_exists(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, Exists)
+    return query.field in fields
+
+
+def _match_geo_distance(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, GeoDistance)
+    here = (query.lat, query.lon)
+    return any(
+        isinstance(place, tuple) and distance_m(here, place) <= query.meters
+        for place in fields.get(query.field, ())
+    )
+
+
+def _match_bool(query: Query, id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, Bool)
+    if not all(matches(each, id, fields) for each in query.must):
+        return False
+    if any(matches(each, id, fields) for each in query.must_not):
+        return False
+    if not query.minimum:
+        return True
+    return sum(matches(each, id, fields) for each in query.should) >= query.minimum
+
+
+_MATCHERS: Final[dict[type, Callable[[Query, str, FieldValues], bool]]] = {
+    MatchAll: _match_all,
+    MatchNone: _match_none,
+    Ids: _match_ids,
+    Terms: _match_terms,
+    Range: _match_range,
+    Exists: _match_exists,
+    GeoDistance: _match_geo_distance,
+    Bool: _match_bool,
+}
