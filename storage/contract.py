@@ -209,3 +209,15 @@ class Storage(Protocol):
 def not_found(write_or_id: str, index: str, collection: str) -> RouterError:
     """The error for a document that isn't there."""
     return RouterError("services.storage.not_found", write_or_id, index, collection)
+
+
+def version_conflict(write: Write, stored: Document | None) -> RouterError:
+    """The error for a write whose document kept changing; tells the document as it is now."""
+    return RouterError(
+        "services.storage.version_conflict",
+        write.index,
+        write.collection,
+        write.id,
+        None if stored is None else stored.version,
+        None if stored is None else stored.source,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from storage.contract import Verb, Write, not_found
@@ -58,6 +60,21 @@ def changes_of(write: Write, after: JsonObject, *, created: bool) -> JsonObject:
     if write.verb in ("update", "upsert") and not created:
         return copied({**write.content, STAMP: after[STAMP]})
     return copied(after)
+
+
+def packed(content: JsonObject) -> bytes:
+    """The content as stored: JSON in UTF-8.
+
+    Raises:
+        RouterError: `services.storage.unexpected_bad_request` for what JSON can't hold: a whole
+            number beyond 64 bits, half a surrogate pair.
+    """
+    try:
+        return orjson.dumps(content)
+    except TypeError as error:
+        raise RouterError(
+            "services.storage.unexpected_bad_request", f"The document can't be stored: {error}."
+        ) from error
 
 
 def _content(write: Write, stored: JsonObject | None) -> JsonObject:

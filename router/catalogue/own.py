@@ -16,7 +16,7 @@ ENTRIES: Final = {
     "services.storage.version_conflict": Entry(
         0x01018001,
         409,
-        'The document "%s" of "%s":"%s" kept changing while it was being written; try '
+        'In "%s":"%s" the document "%s" kept changing while it was being written; try '
         "again, or raise retryOnConflict.",
     ),
     "api.process.idempotency_key_reused": Entry(
@@ -40,9 +40,7 @@ ENTRIES: Final = {
         0x09010003, 404, 'Device-manager engine on index "%s" does not exist'
     ),
     "trivium.asset.unknown_model": Entry(0x09050001, 404, 'Unknown Asset model "%s".'),
-    "trivium.asset.still_linked": Entry(
-        0x09050002, 400, 'Asset "%s" is still linked to devices.'
-    ),
+    "trivium.asset.still_linked": Entry(0x09050002, 400, 'Asset "%s" is still linked to devices.'),
     "trivium.feed.gone": Entry(
         0x09020001,
         410,

@@ -1,0 +1,274 @@
+"""The contract kept in memory: for tests, which can make it conflict and hide its writes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from router.envelope import JsonObject
+from router.errors import RouterError
+from storage.contract import (
+    Change,
+    Document,
+    Hit,
+    Page,
+    Write,
+    Written,
+    not_found,
+    version_conflict,
+)
+from storage.evaluate import in_order, sort_value
+from storage.mapping import Mapping
+from storage.merge import copied
+from storage.names import check_collection, check_index
+from storage.projection import project
+from storage.query import Search
+from storage.shelf import Found, Shelf
+from storage.stamps import changes_of
+
+
+def system_ms() -> int:
+    """The system's time in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class MemoryStorage:
+    """A `storage.contract.Storage` that forgets everything when it is closed.
+
+    Args:
+        read_ms: The clock; stamps never go back even if it does.
+    """
+
+    def __init__(self, read_ms: Callable[[], int] = system_ms) -> None:
+        self._read_ms = read_ms
+        self._newest_ms = 0
+        self._feed = str(uuid.uuid4())
+        self._shelves: dict[str, dict[str, Shelf]] = {}
+        self._changes: list[Change] = []
+        self._conflicts = 0
+        self._is_hiding = False
+
+    # -- what a test can make it do -------------------------------------------------------
+
+    def conflict(self, times: int) -> None:
+        """Let the next so many attempts to write find that another writer was faster."""
+        self._conflicts = times
+
+    def hide_until_refresh(self) -> None:
+        """Let searches see no further write until `refresh`, or until a write with `refresh`
+        is answered; other engines are slow this way, this one only on request."""
+        self._is_hiding = True
+        for shelf in self._all_shelves():
+            shelf.hide()
+
+    # -- the contract ---------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Nothing to make ready."""
+
+    async def close(self) -> None:
+        """Forget everything."""
+        self._shelves.clear()
+        self._changes.clear()
+
+    @property
+    def feed(self) -> str:
+        """The id of this store's changes feed."""
+        return self._feed
+
+    def now_ms(self) -> int:
+        """The time of the next write; never earlier than that of any write."""
+        return max(self._read_ms(), self._newest_ms)
+
+    async def create_index(self, index: str) -> None:
+        """Raises: `index_already_exists`, `invalid_index_name`."""
+        check_index(index)
+        if index in self._shelves:
+            raise RouterError("services.storage.index_already_exists", "public", index)
+        self._shelves[index] = {}
+
+    async def delete_index(self, index: str) -> None:
+        """Remove the index with all its collections and documents."""
+        self._index(index)
+        del self._shelves[index]
+
+    def has_index(self, index: str) -> bool:
+        """Whether the index exists."""
+        return index in self._shelves
+
+    def indexes(self) -> list[str]:
+        """All indexes, sorted."""
+        return sorted(self._shelves)
+
+    async def create_collection(
+        self, index: str, collection: str, mapping: JsonObject | None = None
+    ) -> None:
+        """Create the collection, and the index if it is missing; update it if it exists."""
+        check_index(index)
+        check_collection(collection)
+        if self.has_collection(index, collection):
+            if mapping is not None:
+                await self.update_mapping(index, collection, mapping)
+            return
+        shelf = Shelf(Mapping.parse(index, collection, mapping))
+        if self._is_hiding:
+            shelf.hide()
+        self._shelves.setdefault(index, {})[collection] = shelf
+
+    async def update_mapping(self, index: str, collection: str, mapping: JsonObject) -> None:
+        """Add fields to a mapping; documents are indexed anew when they are next searched."""
+        shelf = self._shelf(index, collection)
+        shelf.mapping = shelf.mapping.extended(mapping)
+
+    def mapping(self, index: str, collection: str) -> JsonObject:
+        """`{dynamic, _meta, properties}`, `_kuzzle_info` among the properties."""
+        return self._shelf(index, collection).mapping.to_json()
+
+    async def delete_collection(self, index: str, collection: str) -> None:
+        """Remove the collection and its documents."""
+        self._shelf(index, collection)
+        del self._shelves[index][collection]
+
+    def has_collection(self, index: str, collection: str) -> bool:
+        """Whether the collection exists; False for an unknown index."""
+        return collection in self._shelves.get(index, {})
+
+    def collections(self, index: str) -> list[str]:
+        """The collections of an index, sorted."""
+        return sorted(self._index(index))
+
+    async def get(self, index: str, collection: str, id: str) -> Document:
+        """The document as of the last write. Raises: `not_found`."""
+        document = self._shelf(index, collection).get(id)
+        if document is None:
+            raise not_found(id, index, collection)
+        return document
+
+    async def mget(self, index: str, collection: str, ids: Sequence[str]) -> list[Document | None]:
+        """The documents of these ids, in their order; None where there is none."""
+        shelf = self._shelf(index, collection)
+        return [shelf.get(each) for each in ids]
+
+    def write(self, write: Write) -> asyncio.Future[Written]:
+        """Do one write now; what is awaited is its acknowledgement."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Written] = loop.create_future()
+        try:
+            written = self._write(write)
+        except RouterError as error:
+            answer.set_exception(error)
+        else:
+            loop.call_soon(self._acknowledge, write, written, answer)
+        return answer
+
+    async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
+        """Do many writes in order; each outcome stands at its write's place."""
+        answers = [self.write(write) for write in writes]
+        return [await _outcome(answer) for answer in answers]
+
+    async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
+        """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
+        found = in_order(self._matching(targets, search), search.sort)
+        shown = found[search.offset : search.offset + search.size]
+        return Page(hits=[_hit(each, search) for each in shown], total=len(found))
+
+    async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
+        """How many documents match."""
+        return len(self._matching(targets, search))
+
+    async def refresh(self, index: str, collection: str) -> None:
+        """Return once searches see every write acknowledged before."""
+        self._shelf(index, collection).refresh()
+
+    async def changes(self, since: int, limit: int = 1000) -> list[Change]:
+        """Rows of the feed with `seq` above `since`, in order."""
+        start = max(0, since)
+        # A row's seq is its place, counted from one.
+        return [_detached(change) for change in self._changes[start : start + limit]]
+
+    # -- inside ---------------------------------------------------------------------------
+
+    def _write(self, write: Write) -> Written:
+        shelf = self._shelf(write.index, write.collection)
+        for _ in range(write.retries + 1):
+            if not self._conflicts:
+                break
+            self._conflicts -= 1
+        else:
+            raise version_conflict(write, shelf.get(write.id))
+        now_ms = self.now_ms()
+        written = shelf.write(write, now_ms)
+        self._newest_ms = now_ms
+        self._record(write, written, shelf.version(write.id))
+        return written
+
+    def _record(self, write: Write, written: Written, version: int) -> None:
+        is_delete = write.verb == "delete"
+        self._changes.append(
+            Change(
+                feed=self._feed,
+                seq=len(self._changes) + 1,
+                index=write.index,
+                collection=write.collection,
+                id=write.id,
+                version=version,
+                action=write.verb,
+                author=write.author.id,
+                request_id=write.author.request_id,
+                wire=write.author.wire,
+                at_ms=self._newest_ms,
+                changes=None
+                if is_delete
+                else changes_of(write, written.source, created=written.created),
+            )
+        )
+
+    def _acknowledge(self, write: Write, written: Written, answer: asyncio.Future[Written]) -> None:
+        if write.refresh and self.has_collection(write.index, write.collection):
+            self._shelf(write.index, write.collection).refresh()
+        if not answer.done():
+            answer.set_result(written)
+
+    def _matching(self, targets: Sequence[tuple[str, str]], search: Search) -> list[Found]:
+        shelves = [self._shelf(*target) for target in dict.fromkeys(targets)]
+        found = [shelf.matching(search) for shelf in shelves]
+        return [each for matching in found for each in matching]
+
+    def _index(self, index: str) -> dict[str, Shelf]:
+        if index not in self._shelves:
+            raise RouterError("services.storage.unknown_index", index)
+        return self._shelves[index]
+
+    def _shelf(self, index: str, collection: str) -> Shelf:
+        shelf = self._index(index).get(collection)
+        if shelf is None:
+            raise RouterError("services.storage.unknown_collection", index, collection)
+        return shelf
+
+    def _all_shelves(self) -> Iterable[Shelf]:
+        return [shelf for shelves in self._shelves.values() for shelf in shelves.values()]
+
+
+def _detached(change: Change) -> Change:
+    if change.changes is None:
+        return change
+    return msgspec.structs.replace(change, changes=copied(change.changes))
+
+
+async def _outcome(answer: asyncio.Future[Written]) -> Written | RouterError:
+    try:
+        return await answer
+    except RouterError as error:
+        return error
+
+
+def _hit(found: Found, search: Search) -> Hit:
+    _, index, collection = found.place
+    record = found.record
+    values = [sort_value(key, record.id, found.fields) for key in search.sort]
+    source = project(record.source, search)
+    return Hit(index=index, collection=collection, id=record.id, source=source, sort=list(values))

@@ -1,0 +1,129 @@
+"""One collection in memory: its documents, their versions, and what searches see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from router.envelope import JsonObject
+from storage.binding import bind, check_sort
+from storage.contract import Document, Write, Written, not_found
+from storage.evaluate import FieldValues, field_values, matches
+from storage.mapping import Mapping
+from storage.query import Search
+from storage.stamps import apply, packed
+
+
+class Record:
+    """One version of one document; its bytes never change, so that nothing leaks in or out."""
+
+    __slots__ = ("_content", "_fields", "_mapping", "id", "version")
+
+    def __init__(self, id: str, version: int, content: bytes) -> None:
+        self.id = id
+        self.version = version
+        self._content = content
+        self._mapping: Mapping | None = None
+        self._fields: FieldValues = {}
+
+    @property
+    def source(self) -> JsonObject:
+        """The content; a new object each time."""
+        source: JsonObject = orjson.loads(self._content)
+        return source
+
+    def fields(self, mapping: Mapping) -> FieldValues:
+        """The indexed values under this mapping; the last answer is kept."""
+        if self._mapping is not mapping:
+            self._fields = field_values(mapping.rows(self.source))
+            self._mapping = mapping
+        return self._fields
+
+
+class Found:
+    """A record that a search found, with what it is sorted by."""
+
+    __slots__ = ("fields", "place", "record")
+
+    def __init__(self, mapping: Mapping, record: Record) -> None:
+        self.record = record
+        self.fields = record.fields(mapping)
+        self.place = (record.id, mapping.index, mapping.collection)
+
+
+class Shelf:
+    """The documents of one collection.
+
+    Searches see `documents` themselves, until `hide` makes them see a snapshot that only
+    `refresh` brings up to date.
+    """
+
+    def __init__(self, mapping: Mapping) -> None:
+        self.mapping = mapping
+        self._documents: dict[str, Record] = {}
+        self._removed: dict[str, int] = {}
+        self._visible = self._documents
+
+    def hide(self) -> None:
+        """Keep what follows from searches until the next `refresh`."""
+        self._visible = dict(self._documents)
+
+    def refresh(self) -> None:
+        """Let searches see everything written so far."""
+        if self._visible is not self._documents:
+            self._visible = dict(self._documents)
+
+    def get(self, id: str) -> Document | None:
+        """The document of that id."""
+        record = self._documents.get(id)
+        return (
+            None
+            if record is None
+            else Document(id=id, version=record.version, source=record.source)
+        )
+
+    def write(self, write: Write, now_ms: int) -> Written:
+        """Do one write. Raises: as `Storage.write`; the shelf is then as before."""
+        record = self._documents.get(write.id)
+        previous = None if record is None else record.source
+        if write.verb == "delete":
+            return self._delete(write, record)
+        content = apply(write, previous, now_ms)
+        extended = self.mapping.check(content)
+        version = self.version(write.id) + 1
+        stored = Record(write.id, version, packed(content))
+        self.mapping = extended or self.mapping
+        self._documents[write.id] = stored
+        self._removed.pop(write.id, None)
+        return Written(
+            id=write.id,
+            version=version,
+            source=stored.source,
+            previous=None if record is None else record.source,
+            created=record is None,
+        )
+
+    def version(self, id: str) -> int:
+        """The version of the last write of that id, deletes counted; 0 before the first."""
+        record = self._documents.get(id)
+        return self._removed.get(id, 0) if record is None else record.version
+
+    def matching(self, search: Search) -> Iterator[Found]:
+        """What a search finds, in no order. Raises: as `storage.binding`, before anything else."""
+        query = bind(search.query, self.mapping)
+        check_sort(search.sort, self.mapping)
+        return (
+            Found(self.mapping, record)
+            for record in self._visible.values()
+            if matches(query, record.id, record.fields(self.mapping))
+        )
+
+    def _delete(self, write: Write, record: Record | None) -> Written:
+        if record is None:
+            raise not_found(write.id, write.index, write.collection)
+        del self._documents[write.id]
+        self._removed[write.id] = record.version + 1
+        return Written(
+            id=write.id, version=record.version, source=record.source, previous=record.source
+        )
