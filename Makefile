@@ -21,7 +21,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
-	@$(BIN)/python examples/quickstart.py $(RUN_ARGS)
+	@$(BIN)/python -m examples.quickstart $(RUN_ARGS)
 
 test: $(VENV)/test.stamp
 	@tests/setup/programs

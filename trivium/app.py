@@ -22,7 +22,7 @@ class App:
     """An application of the router.
 
     Declare first (`pipe`, `hook`, `controller`, `models`, `errors`), then let `trivium serve
-    --app FILE` (or `app.run()`) start it; `sdk` and `config` are there once it runs.
+    --app FILE` start it; `sdk` and `config` are there once it runs.
 
     Args:
         name: Lower case letters, digits and hyphens; it stands in the log.
@@ -34,7 +34,7 @@ class App:
         self.hook = ListenerRegister(lambda: self._refuse_once_started("hook"))
         self.controller = ControllerRegister(lambda: self._refuse_once_started("controller"))
         self.models = ModelRegister(lambda: self._refuse_once_started("models"))
-        self.errors = Errors()
+        self.errors = Errors(lambda: self._refuse_once_started("errors"))
         self.log = structlog.stdlib.get_logger("trivium.app", app=name)
         self._running: tuple[Settings, Sdk] | None = None
 
@@ -60,16 +60,6 @@ class App:
             RouterError: `plugin.runtime.unavailable_before_start`.
         """
         return self._started("config")[0]
-
-    def run(self, *arguments: str) -> None:
-        """Serve this application until it is told to stop, as `trivium serve` does.
-
-        Args:
-            arguments: Flags of `trivium serve`, e.g. `"--port", "7513"`.
-        """
-        from trivium.cli.serve import serve_app  # noqa: PLC0415 - an app need not load it
-
-        serve_app(self, arguments)
 
     def declare(self, table: ActionTable, events: Events) -> None:
         """Put what was registered into the router; the composition root calls this, once.

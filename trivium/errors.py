@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from router.catalogue import CATALOGUE, Entry
@@ -39,7 +40,8 @@ class Errors:
     then `raise app.errors.get("acme.fleet.grounded", asset_id)` in a pipe or action.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
         self._own: dict[str, Entry] = {}
         self._domains: list[str] = []
         self._subdomains: list[str] = []
@@ -53,8 +55,10 @@ class Errors:
             status: HTTP status, 400 to 599.
 
         Raises:
+            RouterError: `plugin.runtime.already_started`.
             ValueError: The id is malformed, known already, or in a domain of the router.
         """
+        self._check()
         if not _ID.fullmatch(id):
             raise ValueError(f'error id "{id}" is not of the form domain.subdomain.name')
         if id in self._own:

@@ -104,11 +104,10 @@ class ControllerRegister:
             raise ValueError(f"controller {name} is registered twice")
         if not actions:
             raise ValueError(f"controller {name} has no actions")
-        self._actions[name] = [
-            _action(name, action, definition) for action, definition in actions.items()
-        ]
-        # Duplicates among the application's own routes show up here, with its traceback.
-        ActionTable(action for added in self._actions.values() for action in added)
+        added = [_action(name, action, definition) for action, definition in actions.items()]
+        # Duplicates among the application's own routes show up here, with the traceback.
+        ActionTable(it for taken in (*self._actions.values(), added) for it in taken)
+        self._actions[name] = added
 
     def add_to(self, table: ActionTable) -> None:
         """Put the controllers into the table of the router.

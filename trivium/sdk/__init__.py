@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from protocols.codec.frame import envelope
 from router.envelope import JsonObject, User
-from trivium.sdk.calls import Actions, InProcess
+from trivium.sdk.calls import Actions, Content, InProcess, as_json
 from trivium.sdk.device_manager import DeviceManager
 from trivium.sdk.document import DocumentActions
 from trivium.sdk.places import AuthActions, CollectionActions, IndexActions, ServerActions
@@ -37,13 +37,13 @@ class Sdk:
         """The actions of any controller, the application's own among them, by their names."""
         return Actions(self._caller, controller)
 
-    async def query(self, request: JsonObject, *, trigger_events: bool = False) -> JsonObject:
+    async def query(self, request: Content, *, trigger_events: bool = False) -> JsonObject:
         """The whole answer to a request as it would stand on a wire.
 
         Raises:
             RouterError: The answer carries an error.
         """
-        return envelope(await self._caller.call(request, trigger_events=trigger_events))
+        return envelope(await self._caller.call(as_json(request), trigger_events=trigger_events))
 
     def as_user(self, id: str, *profile_ids: str) -> Sdk:
         """This API in the name of a user, with that user's rights only."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Final, Protocol, TypedDict, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypedDict, TypeVar, cast
 
 import msgspec
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from router.dispatch import Router
 
 T = TypeVar("T")
+
+Content: TypeAlias = Mapping[str, object]
+"""A JSON object as applications write it down, without declaring every level of it."""
 
 # What the application asks for itself is written in nobody's name.
 NOBODY: Final = User("")
@@ -62,11 +66,13 @@ class Actions:
         return ActionCall(self._caller, self._controller, action)
 
     async def _run(
-        self, action: str, args: JsonObject, options: Options, body: Json = None
+        self, action: str, args: JsonObject, options: Options, body: Content | None = None
     ) -> Json:
         rest: JsonObject = {**options}  # type: ignore[dict-item]  # its values are Json
         trigger_events = bool(rest.pop("trigger_events", False))
-        named: JsonObject = {"controller": self._controller, "action": action, "body": body}
+        named: JsonObject = {"controller": self._controller, "action": action}
+        if body is not None:
+            named["body"] = as_json(body)
         response = await self._caller.call({**rest, **args, **named}, trigger_events=trigger_events)
         return result_of(response)
 
@@ -116,6 +122,11 @@ class InProcess:
 def result_of(response: Response) -> Json:
     """The result of an answer, null when it carries none."""
     return None if isinstance(response.result, msgspec.UnsetType) else response.result
+
+
+def as_json(content: Content) -> JsonObject:
+    """The content as the router takes it. That it is JSON is for the author to see to."""
+    return cast("JsonObject", dict(content))
 
 
 def expect(kind: type[T], result: Json) -> T:

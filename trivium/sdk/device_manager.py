@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from router.envelope import JsonObject
-from trivium.sdk.calls import Actions, Caller, Options, WriteOptions, expect
+from trivium.sdk.calls import Actions, Caller, Content, Options, WriteOptions, expect
 
 
 class AssetActions(Actions):
@@ -16,19 +16,19 @@ class AssetActions(Actions):
         return expect(dict, await self._run("get", _at(index, _id), options))
 
     async def create(
-        self, index: str, asset: JsonObject, _id: str | None = None, **options: Unpack[WriteOptions]
+        self, index: str, asset: Content, _id: str | None = None, **options: Unpack[WriteOptions]
     ) -> JsonObject:
         """Create an asset from `{"model", "reference", "type"?, "metadata"?}`."""
         return expect(dict, await self._run("create", _at(index, _id), options, asset))
 
     async def update(
-        self, index: str, _id: str, changes: JsonObject, **options: Unpack[WriteOptions]
+        self, index: str, _id: str, changes: Content, **options: Unpack[WriteOptions]
     ) -> JsonObject:
         """Merge changes into an asset; `source=True` answers with all of it."""
         return expect(dict, await self._run("update", _at(index, _id), options, changes))
 
     async def upsert(
-        self, index: str, asset: JsonObject, _id: str | None = None, **options: Unpack[WriteOptions]
+        self, index: str, asset: Content, _id: str | None = None, **options: Unpack[WriteOptions]
     ) -> JsonObject:
         """Update the asset, or create it if it isn't there."""
         return expect(dict, await self._run("upsert", _at(index, _id), options, asset))
@@ -40,7 +40,7 @@ class AssetActions(Actions):
     async def search(
         self,
         index: str,
-        search: JsonObject | None = None,
+        search: Content | None = None,
         *,
         offset: int = 0,
         size: int = 10,
@@ -63,8 +63,8 @@ class EngineActions(Actions):
 
     async def exists(self, index: str, **options: Unpack[Options]) -> bool:
         """Whether the index is an engine."""
-        result = await self._run("exists", {"index": index}, options)
-        return expect(bool, expect(dict, result)["exists"] if isinstance(result, dict) else result)
+        result = expect(dict, await self._run("exists", {"index": index}, options))
+        return expect(bool, result["exists"])
 
     async def delete(self, index: str, **options: Unpack[Options]) -> None:
         """Remove the engine with its assets."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from router.envelope import JsonObject
-from trivium.sdk.calls import Actions, Options, WriteOptions, expect
+from trivium.sdk.calls import Actions, Content, Options, WriteOptions, expect
 
 
 class DocumentActions(Actions):
@@ -21,7 +21,7 @@ class DocumentActions(Actions):
         self,
         index: str,
         collection: str,
-        content: JsonObject,
+        content: Content,
         _id: str | None = None,
         **options: Unpack[WriteOptions],
     ) -> JsonObject:
@@ -34,7 +34,7 @@ class DocumentActions(Actions):
         index: str,
         collection: str,
         _id: str,
-        changes: JsonObject,
+        changes: Content,
         **options: Unpack[WriteOptions],
     ) -> JsonObject:
         """Merge changes into a document; `source=True` answers with all of it."""
@@ -46,7 +46,7 @@ class DocumentActions(Actions):
         index: str,
         collection: str,
         _id: str,
-        content: JsonObject,
+        content: Content,
         **options: Unpack[WriteOptions],
     ) -> JsonObject:
         """Put other content into a document that exists."""
@@ -58,7 +58,7 @@ class DocumentActions(Actions):
         index: str,
         collection: str,
         _id: str,
-        content: JsonObject,
+        content: Content,
         **options: Unpack[WriteOptions],
     ) -> JsonObject:
         """Put content into a document, whether or not it exists."""
@@ -81,7 +81,7 @@ class DocumentActions(Actions):
         self,
         index: str,
         collection: str,
-        search: JsonObject | None = None,
+        search: Content | None = None,
         *,
         offset: int = 0,
         size: int = 10,
@@ -95,11 +95,11 @@ class DocumentActions(Actions):
         self,
         index: str,
         collection: str,
-        query: JsonObject | None = None,
+        query: Content | None = None,
         **options: Unpack[Options],
     ) -> int:
         """How many documents match (all of them without a query)."""
-        body: JsonObject = {"query": query or {}}
+        body = {"query": query or {}}
         result = await self._run("count", _at(index, collection), options, body)
         return expect(int, expect(dict, result)["count"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from router.envelope import Json, JsonObject
-from trivium.sdk.calls import Actions, Options, expect
+from trivium.sdk.calls import Actions, Content, Options, expect
 
 
 class IndexActions(Actions):
@@ -36,7 +36,7 @@ class CollectionActions(Actions):
         self,
         index: str,
         collection: str,
-        mapping: JsonObject | None = None,
+        mapping: Content | None = None,
         **options: Unpack[Options],
     ) -> None:
         """Create a collection, or update its mapping: `{"mappings": {"properties": {…}}}`."""

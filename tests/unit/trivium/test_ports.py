@@ -1,0 +1,46 @@
+"""The next free port, beside whatever else listens."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from trivium.ports import next_free
+
+HOST = "127.0.0.1"
+
+
+@pytest.fixture
+def busy() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_a_port_that_is_free_is_taken_as_it_is():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    assert next_free(HOST, port) == port
+
+
+def test_a_busy_port_gives_way_to_a_later_one(busy):
+    found = next_free(HOST, busy)
+    assert found > busy
+    with socket.socket() as listener:
+        listener.bind((HOST, found))
+
+
+def test_a_port_that_the_other_wire_took_is_passed_over(busy):
+    first = next_free(HOST, busy)
+    assert next_free(HOST, busy, taken=frozenset({first})) > first
+
+
+def test_zero_leaves_the_choice_to_the_system():
+    assert next_free(HOST, 0) == 0
+
+
+def test_an_address_of_another_machine_is_an_error():
+    with pytest.raises(OSError, match=r".+"):
+        next_free("192.0.2.1", 7512)

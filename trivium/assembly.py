@@ -1,0 +1,96 @@
+"""The composition root: which parts make a router, and how they are put together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import structlog
+from storage.sqlite.store import SqliteStorage
+
+from access.anonymous import OpenAuthority
+from controllers.device_manager.engines import Engines
+from controllers.device_manager.models import Models
+from controllers.table import Surroundings, build_table
+from protocols.http import HttpListener
+from protocols.mqtt import MqttListener
+from protocols.websocket import WebSocketWire
+from router.admission import Admission
+from router.dispatch import Router
+from router.events import Events
+from router.observe import Observer
+from router.settings import Settings
+from storage.contract import Storage
+from trivium.app import App
+from trivium.version import VERSION
+
+_log = structlog.get_logger("trivium.server")
+
+
+class Core:
+    """Store, table and router of an application, without its wires.
+
+    Args:
+        storage: Where documents live; None for the embedded store of the settings.
+
+    Raises:
+        RouterError: `network.http.duplicate_url`.
+        ValueError: A controller or model of the application can't be taken in.
+    """
+
+    def __init__(self, app: App, settings: Settings, storage: Storage | None) -> None:
+        self.node = f"trivium-{uuid.uuid4().hex[:12]}"
+        self.observer = Observer()
+        self.events = Events(_hook_failed)
+        limits = settings.limits
+        self.admission = Admission(at_work=limits.requests_at_work, waiting=limits.requests_waiting)
+        self.storage = SqliteStorage(settings.storage) if storage is None else storage
+        models = Models()
+        app.models.add_to(models)
+        admin_index = settings.device_manager.admin_index
+        self.engines = Engines(self.storage, models, admin_index=admin_index)
+        self.table = build_table(
+            Surroundings(
+                storage=self.storage,
+                events=self.events,
+                settings=settings,
+                engines=self.engines,
+                load=self.observer,
+                node=self.node,
+                version=VERSION,
+            )
+        )
+        app.declare(self.table, self.events)
+        log_all = settings.log.level == "debug"
+        self.observer.watch(self.table, self.admission, log_all=log_all)
+        self.router = Router(
+            self.table,
+            events=self.events,
+            authority=OpenAuthority(),
+            admission=self.admission,
+            meter=self.observer,
+        )
+
+
+class Wires:
+    """The listeners of one router."""
+
+    def __init__(self, core: Core, settings: Settings, *, is_ready: Callable[[], bool]) -> None:
+        self.websocket = WebSocketWire(
+            core.router, settings, observer=core.observer, node=core.node
+        )
+        self.http = HttpListener(
+            core.router,
+            core.table,
+            settings,
+            observer=core.observer,
+            node=core.node,
+            readiness=is_ready,
+            metrics=core.observer.render,
+            upgrade=self.websocket.upgrade,
+        )
+        self.mqtt = MqttListener(core.router, settings, observer=core.observer, node=core.node)
+
+
+def _hook_failed(event: str, error: BaseException) -> None:
+    _log.error("hook failed", event_name=event, exc_info=error)

@@ -1,0 +1,5 @@
+"""The command line: `trivium serve`, `call`, `import`, `settings`."""
+
+from trivium.cli.commands import main
+
+__all__ = ["main"]

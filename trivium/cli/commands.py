@@ -1,0 +1,147 @@
+"""The commands and their flags; each one's work is in a module of its own, loaded when needed."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from itertools import takewhile
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from typer.core import TyperCommand
+
+from trivium.version import VERSION
+
+USAGE: Final = 2
+_HOST: Final = "127.0.0.1"
+
+commands = typer.Typer(
+    name="trivium",
+    help="One request router for MQTT, WebSocket and HTTP.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Wire(StrEnum):
+    """How a command reaches the router."""
+
+    ws = "ws"
+    http = "http"
+    mqtt = "mqtt"
+
+
+class WordsFirst(TyperCommand):
+    """A command whose words all stand before its flags, as Kourou has it."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer's own click
+        """Note how many words stand in front, then parse as usual."""
+        ctx.meta["words_in_front"] = len(list(takewhile(lambda it: not it.startswith("-"), args)))
+        return super().parse_args(ctx, args)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    commands()
+
+
+def refuse(message: str) -> typer.Exit:
+    """What to raise when a command can't be carried out: one line, exit code 2."""
+    print(f"trivium: {' '.join(message.split())}", file=sys.stderr)
+    return typer.Exit(USAGE)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"trivium {VERSION}")
+        raise typer.Exit
+
+
+@commands.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """One request router for MQTT, WebSocket and HTTP."""
+
+
+@commands.command()
+def serve(  # noqa: PLR0913, PLR0917 - one parameter for each flag
+    app: Annotated[Path | None, typer.Option(help="Python file that makes an App.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of every listener.")] = None,
+    port: Annotated[int | None, typer.Option(help="HTTP and WebSocket.")] = None,
+    mqtt_port: Annotated[int | None, typer.Option(help="MQTT.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the embedded store.")] = None,
+    auto_port: Annotated[bool, typer.Option(help="Take the next free ports.")] = False,
+) -> None:
+    """Serve until told to stop (Ctrl-C, SIGTERM)."""
+    from trivium.cli.serve import Flags, serve  # noqa: PLC0415
+    from trivium.server import StartError  # noqa: PLC0415
+
+    try:
+        serve(app, Flags(config, host, port, mqtt_port, data, auto_port))
+    except StartError as error:
+        raise refuse(str(error)) from None
+
+
+@commands.command(cls=WordsFirst)
+def call(  # noqa: PLR0913, PLR0917 - one parameter for each flag
+    ctx: typer.Context,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="CONTROLLER:ACTION [INDEX] [COLLECTION] [ID]", show_default=False),
+    ],
+    index: Annotated[str | None, typer.Option("--index", "-i")] = None,
+    collection: Annotated[str | None, typer.Option("--collection", "-c")] = None,
+    id: Annotated[str | None, typer.Option("--id", help="The argument _id.")] = None,
+    body: Annotated[str | None, typer.Option(help="JSON, @file, or - for stdin.")] = None,
+    arg: Annotated[
+        list[str] | None, typer.Option("--arg", "-a", metavar="NAME=VALUE", help="Repeatable.")
+    ] = None,
+    protocol: Annotated[Wire, typer.Option(envvar="KUZZLE_PROTOCOL")] = Wire.ws,
+    host: Annotated[str, typer.Option(envvar="KUZZLE_HOST")] = _HOST,
+    port: Annotated[
+        int | None, typer.Option(envvar="KUZZLE_PORT", help="7512; 1883 for mqtt.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.")] = 30.0,
+    display: Annotated[str, typer.Option(help="Dotted path of what to print.")] = "result",
+    json: Annotated[bool, typer.Option("--json", help="Print nothing but JSON.")] = False,
+) -> None:
+    """Call one API action: words and exit codes are those of Kourou (0 done, 1 failed, 2 usage)."""
+    from trivium.cli.call import Target, call  # noqa: PLC0415
+    from trivium.cli.inference import Given, UsageError  # noqa: PLC0415
+
+    target = Target(protocol.value, host, port, timeout, display, json)
+    try:
+        if words[ctx.meta["words_in_front"] :]:
+            raise UsageError(f"Unexpected argument: {words[ctx.meta['words_in_front']]}")
+        code = call(words, Given(index, collection, id, body, arg or ()), target)
+    except UsageError as error:
+        raise refuse(str(error)) from None
+    raise typer.Exit(code)
+
+
+@commands.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="First line: the columns.")],
+    index: Annotated[str, typer.Option("--index", "-i", help="The engine to put assets into.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Model of every asset.")],
+    host: Annotated[str, typer.Option(envvar="KUZZLE_HOST")] = _HOST,
+    port: Annotated[int, typer.Option(envvar="KUZZLE_PORT")] = 7512,
+) -> None:
+    """Import assets from a CSV file; rows that are refused are named, the others are in."""
+    from trivium.cli.load import Destination, load_csv  # noqa: PLC0415
+
+    raise typer.Exit(load_csv(file, Destination(index, model, host, port)))
+
+
+@commands.command()
+def settings() -> None:
+    """Print a settings file with every setting, its default and its reason."""
+    from router.settings import render  # noqa: PLC0415
+
+    print(render(), end="")

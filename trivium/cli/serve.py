@@ -1,0 +1,163 @@
+"""`trivium serve`: from flags to a router that runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from router.logs import configure_logging
+from router.settings import BadSettingError, Settings, load
+from trivium.app import App
+from trivium.appfile import AppFileError, load_app
+from trivium.ports import next_free
+from trivium.server import Server, StartError
+
+# Read when --config isn't given and the file is there.
+DEFAULT_CONFIG: Final = Path("trivium.toml")
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The flags of a start; None where one wasn't given."""
+
+    config: Path | None = None
+    host: str | None = None
+    port: int | None = None
+    mqtt_port: int | None = None
+    data: Path | None = None
+    auto_port: bool = False
+
+
+def serve(app_file: Path | None, flags: Flags) -> None:
+    """Serve the application of a file, or none, until SIGTERM or SIGINT.
+
+    Raises:
+        StartError: The start failed; one line says why.
+    """
+    app, settings = prepare(app_file, flags)
+    serve_app(app, settings)
+
+
+def prepare(app_file: Path | None, flags: Flags) -> tuple[App, Settings]:
+    """The application and the settings of a start; logging is set up. Raises: StartError."""
+    settings = read_settings(flags)
+    configure_logging(settings.log)
+    return make_app(app_file), settings
+
+
+def make_app(file: Path | None) -> App:
+    """The application to serve. Raises: StartError."""
+    try:
+        return App() if file is None else load_app(file)
+    except AppFileError as error:
+        raise StartError(str(error)) from error
+
+
+def read_settings(flags: Flags) -> Settings:
+    """The settings of this start, ports chosen if they may be. Raises: StartError."""
+    file = flags.config
+    if file is None and DEFAULT_CONFIG.is_file():
+        file = DEFAULT_CONFIG
+    named = {
+        "server.host": flags.host,
+        "server.port": flags.port,
+        "mqtt.port": flags.mqtt_port,
+        "storage.data": flags.data,
+    }
+    given = {key: value for key, value in named.items() if value is not None}
+    try:
+        settings = load(file, os.environ, given)
+        return with_free_ports(settings) if flags.auto_port else settings
+    except (BadSettingError, OSError) as error:
+        raise StartError(str(error)) from error
+
+
+def with_free_ports(settings: Settings) -> Settings:
+    """These settings, each port that is in use replaced by the next one that is free.
+
+    Raises:
+        OSError: There is none, or the address isn't this machine's.
+    """
+    host = settings.server.host
+    port = next_free(host, settings.server.port)
+    mqtt_port = next_free(host, settings.mqtt.port, taken=frozenset({port}))
+    return settings.model_copy(
+        update={
+            "server": settings.server.model_copy(update={"port": port}),
+            "mqtt": settings.mqtt.model_copy(update={"port": mqtt_port}),
+        }
+    )
+
+
+def serve_app(
+    app: App, settings: Settings, meanwhile: Callable[[Server], Awaitable[None]] | None = None
+) -> None:
+    """Serve an application until SIGTERM or SIGINT; a second signal ends it at once.
+
+    Args:
+        meanwhile: Runs beside the router once that serves; what it raises ends both.
+
+    Raises:
+        StartError: The start failed.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(app, settings, meanwhile))
+
+
+async def _serve(
+    app: App, settings: Settings, meanwhile: Callable[[Server], Awaitable[None]] | None
+) -> None:
+    server = Server(app, settings)
+    told = _told_to_stop()
+    await server.start()
+    try:
+        if meanwhile is None:
+            await told.wait()
+        else:
+            await _until(told, meanwhile(server))
+    finally:
+        await server.stop()
+
+
+async def _until(told: asyncio.Event, work: Awaitable[None]) -> None:
+    waiting = asyncio.ensure_future(told.wait())
+    working = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({waiting, working}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+            await waiting
+    finally:
+        for task in (waiting, working):
+            task.cancel()
+        await asyncio.gather(waiting, working, return_exceptions=True)
+
+
+def _told_to_stop() -> asyncio.Event:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell(signal_number: int) -> None:
+        if told.is_set():
+            # Told twice: whoever asks doesn't want to wait for the requests at work.
+            os._exit(128 + signal_number)
+        told.set()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, tell, number)
+    return told
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415 - it isn't everywhere
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

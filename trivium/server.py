@@ -1,0 +1,141 @@
+"""One router's life: the store is opened first and closed last, requests are never dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import AsyncIterator
+
+import structlog
+
+from protocols.locality import is_loopback
+from router.errors import RouterError
+from router.settings import Settings
+from storage.contract import Storage, StoreOpenError
+from trivium.app import App
+from trivium.assembly import Core, Wires
+from trivium.sdk import Sdk
+
+_log = structlog.get_logger("trivium.server")
+
+
+class StartError(Exception):
+    """The router can't start; the message is one line that says why and what to do."""
+
+
+class Server:
+    """One router with its wires.
+
+    Args:
+        storage: Where documents live; None for the embedded store of the settings.
+
+    Raises:
+        StartError: The application declares something that can't be served.
+    """
+
+    def __init__(self, app: App, settings: Settings, storage: Storage | None = None) -> None:
+        self.app = app
+        self.settings = settings
+        self.host = settings.server.host
+        self.port = 0
+        self.mqtt_port = 0
+        self._is_ready = False
+        self._undo = contextlib.AsyncExitStack()
+        try:
+            self.core = Core(app, settings, storage)
+        except (RouterError, ValueError) as error:
+            raise StartError(f"the application can't be served: {error}") from error
+        self.wires = Wires(self.core, settings, is_ready=lambda: self._is_ready)
+
+    @property
+    def sdk(self) -> Sdk:
+        """The API of this router in process."""
+        return self.app.sdk
+
+    async def start(self) -> None:
+        """Open the store, then listen. What fails on the way is undone.
+
+        Raises:
+            StartError: A public address, a folder or port that can't be used.
+        """
+        if not is_loopback(self.host):
+            raise StartError(
+                f"server.host = {self.host} is a public address, and there are no users yet who "
+                "could be let in; use 127.0.0.1"
+            )
+        async with contextlib.AsyncExitStack() as undo:
+            await self._open_store(undo)
+            self.app.start(self.core.router, self.settings)
+            undo.callback(self.app.stop)
+            undo.push_async_callback(self._finish)
+            await self._listen()
+            self._undo = undo.pop_all()
+        self._is_ready = True
+        _log.info("serving", host=self.host, port=self.port, mqtt_port=self.mqtt_port)
+
+    async def stop(self) -> None:
+        """Let no new work in, finish what was let in (bounded), say good-bye, close the store."""
+        self._is_ready = False
+        _log.info("stopping", requests=self.core.admission.running)
+        await self._undo.aclose()
+        _log.info("stopped")
+
+    async def _open_store(self, undo: contextlib.AsyncExitStack) -> None:
+        try:
+            await self.core.storage.open()
+            undo.push_async_callback(self.core.storage.close)
+            await self.core.engines.prepare()
+        except (StoreOpenError, RouterError, OSError) as error:
+            raise StartError(f"the store can't be opened: {error}") from error
+
+    async def _listen(self) -> None:
+        port, mqtt = self.settings.server.port, self.settings.mqtt
+        try:
+            self.port = await self.wires.http.start(self.host, port)
+        except OSError as error:
+            raise _unusable(self.host, port, "server.port", "--port", error) from error
+        if not mqtt.enabled:
+            return
+        try:
+            self.mqtt_port = await self.wires.mqtt.start(self.host, mqtt.port)
+        except OSError as error:
+            raise _unusable(self.host, mqtt.port, "mqtt.port", "--mqtt-port", error) from error
+
+    async def _finish(self) -> None:
+        bound_s = self.settings.server.stop_timeout_s
+        self.core.admission.close()
+        await asyncio.gather(
+            self.wires.http.stop(bound_s),
+            self.wires.websocket.stop(bound_s),
+            self.wires.mqtt.stop(bound_s),
+        )
+        await self.core.admission.drain(bound_s)
+        await self.core.events.settle(bound_s)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    app: App, settings: Settings, storage: Storage | None = None
+) -> AsyncIterator[Server]:
+    """A router that serves for the time of the block.
+
+    Raises:
+        StartError: See `Server`.
+    """
+    server = Server(app, settings, storage)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+def _unusable(host: str, port: int, setting: str, flag: str, error: OSError) -> StartError:
+    if error.errno == errno.EADDRINUSE:
+        return StartError(
+            f"port {port} of {host} is in use; name another one ({flag} N, or {setting} in the "
+            "settings), or let --auto-port take the next free one"
+        )
+    reason = error.strerror or str(error)
+    return StartError(f"can't listen on {host}:{port} ({setting}): {reason}")
