@@ -160,6 +160,10 @@ class HttpListener:
         request_id = None if head is None else head.headers.get("x-kuzzle-request-id")
         return answer_of(refusal(error, request_id=request_id), head, self._node)
 
+    def cut_off(self, reason: str) -> None:
+        """Count a client that is hung up on without an answer."""
+        self._observer.refused("http", reason)
+
     def encode(self, answer: Answer, head: Head | None, connection: str) -> bytes:
         """The answer as bytes."""
         now = int(time.time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Protocol
@@ -15,13 +16,16 @@ from aiohttp.http_writer import HttpVersion10, StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
-from protocols.codec.rest import Answer, Head, head_of
+from protocols.codec.rest import VERBS, Answer, Head, head_of
 from router.errors import RouterError
 from router.settings import HttpSettings
 
 # How long a connection that is to close goes on reading, so that the client gets its answer
 # rather than a reset (RFC 9112, 9.6).
-_LINGER_S: Final = 2.0
+_LINGER_S: Final = 1.0
+
+# RFC 9112, 3: enough of a request line to name its verb.
+_REQUEST_LINE: Final = re.compile(rb"(?:^|\n)([A-Za-z-]{1,32}) [!-~]+ HTTP/1\.[01]\r?\n")
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -50,6 +54,9 @@ class Front(Protocol):
     def refuse(self, error: RouterError, head: Head | None) -> Answer:
         """The answer to what never became a request."""
 
+    def cut_off(self, reason: str) -> None:
+        """Told that a client is hung up on without an answer."""
+
     def encode(self, answer: Answer, head: Head | None, connection: str) -> bytes:
         """The answer as bytes; `connection` is the header of that name, empty for none."""
 
@@ -69,6 +76,7 @@ class HttpConnection(RequestHandler):
         "_half_closed",
         "_head_timer",
         "_lingering",
+        "_parse_error",
         "address",
         "id",
     )
@@ -91,6 +99,7 @@ class HttpConnection(RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._half_closed = False
         self._lingering = False
+        self._parse_error: RouterError | None = None
         self.id = str(uuid4())
         self.address = ""
 
@@ -122,9 +131,13 @@ class HttpConnection(RequestHandler):
             return
         super().data_received(data)
         if self._messages:
-            if not isinstance(self._messages[-1][0], RawRequestMessage):
+            message = self._messages[-1][0]
+            if not isinstance(message, RawRequestMessage):
                 # The parser gave up: a body that was on its way will never be complete.
                 self._fail_body("the body is malformed")
+                self._parse_error = self._parse_error or _fault_of(
+                    message.exc, data, self._front.http
+                )
         elif self._waiter is not None and self._head_timer is None and not self._upgraded:
             self._head_timer = self._loop.call_later(
                 self._front.http.header_timeout_s, self._head_is_late
@@ -171,7 +184,9 @@ class HttpConnection(RequestHandler):
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
         if not isinstance(message, RawRequestMessage):
-            return await self._refuse(_fault_of(message.exc, self._front.http), None)
+            return await self._refuse(
+                self._parse_error or _fault_of(message.exc, b"", self._front.http), None
+            )
         head = head_of(message.method, message.path, message.headers.items())
         if message.upgrade and head.headers.get("upgrade", "").lower() == "websocket":
             return await self._hand_over(head, message, payload)
@@ -291,12 +306,13 @@ class HttpConnection(RequestHandler):
             async with asyncio.timeout(self._front.http.write_timeout_s):
                 await self._drain_helper()
         except TimeoutError:
+            self._front.cut_off("slow reader")
             transport.abort()
             raise ConnectionAbortedError("the client does not read its answers") from None
 
     async def _linger(self) -> None:
         transport = self.transport
-        if not self._lingering or transport is None or transport.is_closing():
+        if not self._lingering or self._half_closed or transport is None:
             return
         with suppress(OSError, RuntimeError):
             transport.write_eof()
@@ -320,10 +336,14 @@ async def _collect(payload: StreamReader, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _fault_of(error: BaseException, http: HttpSettings) -> RouterError:
+def _fault_of(error: BaseException, data: bytes, http: HttpSettings) -> RouterError:
     if isinstance(error, LineTooLong):
         return RouterError("network.http.head_too_large", http.max_line_bytes)
     if isinstance(error, BadHttpMethod):
-        return RouterError("network.http.unexpected_error", "the request line names no HTTP verb")
+        for verb in _REQUEST_LINE.findall(data):
+            if (name := verb.decode("ascii")) not in VERBS:
+                return RouterError("network.http.unsupported_verb", name)
+        return RouterError("network.http.unexpected_error", "this is no HTTP request")
+    # The parser's text goes on with an excerpt of what it read.
     reason = str(getattr(error, "message", "") or error).partition(":\n")[0]
     return RouterError("network.http.unexpected_error", reason)

@@ -194,10 +194,11 @@ class TestRouting:
         assert_refused(answer, "network.http.url_not_found", 404)
         assert answer.envelope["error"]["props"] == ["/nope/nope/nope/nope/nope/nope"]
 
-    async def test_an_unknown_verb(self, house: House) -> None:
-        answer = await house.ask(b"PROPFIND /_now HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    @pytest.mark.parametrize("verb", ["PROPFIND", "FOO", "get", "CONNECT"])
+    async def test_an_unknown_verb(self, house: House, verb: str) -> None:
+        answer = await house.ask(f"{verb} /_now HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert_refused(answer, "network.http.unsupported_verb")
-        assert answer.envelope["error"]["props"] == ["PROPFIND"]
+        assert answer.envelope["error"]["props"] == [verb]
 
     @pytest.mark.parametrize("path", ["/", "/_now", "/_healthcheck", "/metrics"])
     async def test_head_is_get_without_its_body(self, house: House, path: str) -> None:
