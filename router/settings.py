@@ -90,6 +90,10 @@ class MqttSettings(Section):
     )
     connect_timeout_s: float = Field(10.0, gt=0, description="Seconds to send CONNECT.")
     max_packet_bytes: int = Field(1_114_112, ge=1024, description="Bytes; 1 MB and its header.")
+    packet_timeout_s: float = Field(
+        30.0, gt=0, description="Seconds for the rest of a packet once it has begun to arrive."
+    )
+    max_subscriptions: int = Field(1_000, ge=1, description="Topics of one client.")
     receive_maximum: int = Field(
         100, ge=1, le=65535, description="Unacknowledged QoS 1 and 2 requests of one client."
     )

@@ -1,0 +1,153 @@
+"""One transaction's writes: applied in memory in their order, then put into the file at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import apsw
+import orjson
+
+from router.envelope import JsonObject
+from storage.contract import Write, Written, not_found
+from storage.sqlite.catalog import Catalog, Collection, Name, save_collection
+from storage.sqlite.feed import WHOLE_EVERY, Entry, FeedRows, Position
+from storage.sqlite.records import Key, Record
+from storage.sqlite.tables import DocumentRows
+from storage.sqlite.undo import undo_of
+from storage.stamps import STAMP, apply, packed
+
+Lookup = Callable[[Collection, str], Record]
+
+
+class Batch:
+    """Applies writes on top of what is stored, and remembers what the file must be told.
+
+    Nothing but `flush` touches the file, so a write that is refused leaves no trace.
+
+    Args:
+        catalog: The indexes and collections; `catalog` afterwards has what mappings grew by.
+        lookup: Gives the stored record of a document.
+        at_ms: The time of all these writes.
+    """
+
+    def __init__(self, catalog: Catalog, lookup: Lookup, position: Position, at_ms: int) -> None:
+        self.records: dict[Key, Record] = {}
+        self._before: dict[Key, Record] = {}
+        self._collections: dict[Name, Collection] = {}
+        self._names: dict[int, Name] = {}
+        self._catalog = catalog
+        self._lookup = lookup
+        self._at_ms = at_ms
+        self._feed = FeedRows(position)
+
+    @property
+    def position(self) -> Position:
+        """Where the feed stands after these writes."""
+        return self._feed.position
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog after these writes."""
+        if not self._collections:
+            return self._catalog
+        return self._catalog.with_collections(self._collections.values())
+
+    def apply(self, write: Write) -> Written:
+        """Do one write in memory.
+
+        Raises:
+            RouterError: It is refused; those before and after it are not concerned.
+        """
+        name = (write.index, write.collection)
+        collection = self._collections.get(name) or self._catalog.find(*name)
+        self._names[collection.number] = name
+        key = (collection.number, write.id)
+        record = self.records.get(key)
+        if record is None:
+            record = self._lookup(collection, write.id)
+        if write.verb == "delete":
+            return self._delete(write, key, record)
+        return self._put(write, collection, record)
+
+    def _put(self, write: Write, collection: Collection, record: Record) -> Written:
+        key = (collection.number, write.id)
+        stored: JsonObject | None = None if record.source is None else orjson.loads(record.source)
+        content = apply(write, stored, self._at_ms)
+        rows, extended = collection.mapping.read(content)
+        source = packed(content)
+        if extended is not None:
+            name = (write.index, write.collection)
+            self._collections[name] = replace(collection, mapping=extended)
+        version = record.version + 1
+        seq = self._feed.add(key, write, self._entry(write, record, stored, content, source))
+        self._keep(key, record, Record(record.doc, version, seq, source, rows))
+        return Written(
+            id=write.id,
+            version=version,
+            source=content,
+            # Parsed again, for `content` shares with `stored` what the write didn't touch.
+            previous=None if record.source is None else orjson.loads(record.source),
+            created=stored is None,
+        )
+
+    def _entry(
+        self,
+        write: Write,
+        record: Record,
+        stored: JsonObject | None,
+        content: JsonObject,
+        source: bytes,
+    ) -> Entry:
+        version = record.version + 1
+        if stored is None or write.verb not in ("update", "upsert"):
+            return Entry(version, record.seq, self._at_ms, source, record.source, None)
+        changes = {**write.content, STAMP: content[STAMP]}
+        undo = orjson.dumps(undo_of(stored, changes))
+        whole = source if version % WHOLE_EVERY == 0 else None
+        return Entry(version, record.seq, self._at_ms, orjson.dumps(changes), undo, whole)
+
+    def _delete(self, write: Write, key: Key, record: Record) -> Written:
+        if record.source is None:
+            raise not_found(write.id, write.index, write.collection)
+        version = record.version + 1
+        entry = Entry(version, record.seq, self._at_ms, None, record.source, None)
+        seq = self._feed.add(key, write, entry)
+        self._keep(key, record, Record(record.doc, version, seq, None, []))
+        source = orjson.loads(record.source)
+        return Written(
+            id=write.id, version=record.version, source=source, previous=orjson.loads(record.source)
+        )
+
+    def _keep(self, key: Key, before: Record, after: Record) -> None:
+        if key not in self._before:
+            self._before[key] = before
+        self.records[key] = after
+
+    def flush(self, connection: apsw.Connection) -> None:
+        """Put everything into the file, within the transaction that the caller has begun."""
+        by_name: dict[Name, list[Key]] = {}
+        for key in self.records:
+            by_name.setdefault(self._names[key[0]], []).append(key)
+        for name, keys in by_name.items():
+            collection = self._collections.get(name) or self._catalog.collections[name]
+            fields = self._flush_documents(connection, collection, keys)
+            if fields is not collection.fields:
+                self._collections[name] = replace(collection, fields=fields)
+        for collection in self._collections.values():
+            save_collection(connection, collection)
+        self._feed.flush(connection)
+
+    def _flush_documents(
+        self, connection: apsw.Connection, collection: Collection, keys: list[Key]
+    ) -> dict[str, int]:
+        rows = DocumentRows(connection, collection)
+        for key in keys:
+            before, after = self._before[key], self.records[key]
+            if after.source is None:
+                rows.delete(key, before, after)
+            elif before.source is None:
+                self.records[key] = rows.create(key, before, after)
+            else:
+                rows.update(before, after)
+        return rows.flush()

@@ -1,0 +1,186 @@
+"""The changes feed: one row for each write, in its transaction; read, rebuilt from, pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, get_args
+
+import apsw
+import orjson
+
+from router.errors import RouterError
+from storage.contract import Change, Verb, Write
+from storage.sqlite.records import Key
+
+WHOLE_EVERY: Final = 32
+"""Versions between two whole copies of a document in the feed (docs/decisions/0003)."""
+
+PRUNE_ROWS: Final = 1_000
+"""Most rows that one step takes out: about two milliseconds of work."""
+
+_ROW_BYTES: Final = 60
+"""What a row takes on disk beside its texts and JSON, rounded up."""
+
+_VERBS: Final[tuple[Verb, ...]] = get_args(Verb)  # the place is what `changes.action` holds
+_NUMBERS: Final = {verb: number for number, verb in enumerate(_VERBS)}
+
+Row = tuple[object, ...]
+
+
+class Position(NamedTuple):
+    """Where the feed stands: the next row's number, and the bytes of all rows ever written."""
+
+    next_seq: int
+    total_bytes: int
+
+
+class Entry(NamedTuple):
+    """What one write leaves in the feed besides itself.
+
+    `changes` is what was written, `undo` what takes it back, `whole` the document after it:
+    JSON, each None where it says nothing. `previous` is the document's row before this one.
+    """
+
+    version: int
+    previous: int
+    at_ms: int
+    changes: bytes | None
+    undo: bytes | None
+    whole: bytes | None
+
+
+class FeedRows:
+    """The rows that one transaction adds."""
+
+    def __init__(self, position: Position) -> None:
+        self.position = position
+        self._rows: list[Row] = []
+
+    def add(self, key: Key, write: Write, entry: Entry) -> int:
+        """Add the row of one write; its number."""
+        seq, total = self.position
+        version, previous, at_ms, changes, undo, whole = entry
+        author = write.author
+        self._rows.append(
+            (
+                *(seq, *key, version, _NUMBERS[write.verb], at_ms, total, author.id),
+                *(author.request_id, author.wire, changes, undo, whole, previous),
+            )
+        )
+        size = sum(len(part) for part in (changes, undo, whole) if part is not None)
+        self.position = Position(
+            seq + 1, total + size + _ROW_BYTES + len(key[1]) + len(author.request_id)
+        )
+        return seq
+
+    def flush(self, connection: apsw.Connection) -> None:
+        """Put the rows into the file."""
+        connection.executemany(
+            "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows
+        )
+
+
+def identity(connection: apsw.Connection) -> str:
+    """The feed's id."""
+    return str(connection.execute("SELECT id FROM feed").get)
+
+
+def position(connection: apsw.Connection) -> Position:
+    """Where the feed of this file stands."""
+    row = connection.execute(
+        "SELECT seq, bytes_before, coalesce(length(changes), 0) + coalesce(length(undo), 0)"
+        " + coalesce(length(whole), 0) + octet_length(id) + octet_length(request_id)"
+        " FROM changes ORDER BY seq DESC LIMIT 1"
+    ).get
+    if row is None:
+        return Position(1, 0)
+    seq, before, size = row
+    return Position(seq + 1, before + size + _ROW_BYTES)
+
+
+def newest_ms(connection: apsw.Connection) -> int:
+    """The time of the newest write, 0 if there was none."""
+    return connection.execute("SELECT at_ms FROM changes ORDER BY seq DESC LIMIT 1").get or 0
+
+
+def read(connection: apsw.Connection, since: int, limit: int) -> list[Change]:
+    """The rows after `since`, in order, at most so many.
+
+    Raises:
+        RouterError: `trivium.feed.gone`: rows after `since` were pruned, or it lies ahead.
+    """
+    oldest, newest = connection.execute(
+        "SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM changes"
+    ).get
+    if not oldest - 1 <= since <= newest:
+        raise RouterError("trivium.feed.gone", since)
+    feed = identity(connection)
+    rows = connection.execute(
+        "SELECT seq, index_name, name, id, version, action, author, request_id, wire, at_ms,"
+        " changes FROM changes JOIN collections ON number = collection"
+        " WHERE seq > ? ORDER BY seq LIMIT ?",
+        (since, max(0, limit)),
+    )
+    return [_change(feed, row) for row in rows]
+
+
+def _change(feed: str, row: Sequence[Any]) -> Change:
+    seq, index, collection, document, version, action, author, request_id, wire, at_ms, text = row
+    return Change(
+        feed=feed,
+        seq=seq,
+        index=index,
+        collection=collection,
+        id=document,
+        version=version,
+        action=_VERBS[action],
+        author=author,
+        request_id=request_id,
+        wire=wire,
+        at_ms=at_ms,
+        changes=None if text is None else orjson.loads(text),
+    )
+
+
+class Pruning:
+    """Takes the oldest rows out, a bounded number at a time.
+
+    Args:
+        max_bytes: Bytes of rows that stay.
+        max_age_ms: Age up to which rows stay. The newest row always does.
+    """
+
+    def __init__(self, max_bytes: int, max_age_ms: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_age_ms = max_age_ms
+        self._oldest: tuple[int, int] | None = None  # bytes_before, at_ms
+
+    def forget(self) -> None:
+        """Look at the file again before the next step (after a failed transaction)."""
+        self._oldest = None
+
+    def is_due(self, total_bytes: int, now_ms: int) -> bool:
+        """Whether a step would find rows to take out, as far as is known without reading."""
+        if self._oldest is None:
+            return True
+        before, at_ms = self._oldest
+        return total_bytes - before > self._max_bytes or now_ms - at_ms > self._max_age_ms
+
+    def step(self, connection: apsw.Connection, total_bytes: int, now_ms: int) -> None:
+        """Take out what is too old or too much, at most `PRUNE_ROWS`, within a transaction."""
+        oldest, newest = connection.execute("SELECT min(seq), max(seq) FROM changes").get
+        if oldest == newest:
+            self._oldest = (total_bytes, now_ms)  # nothing to take out for a good while
+            return
+        connection.execute(
+            "DELETE FROM changes WHERE seq < coalesce((SELECT min(seq) FROM changes"
+            "  WHERE seq < ?1 AND bytes_before >= ?2 AND at_ms >= ?3), ?1)",
+            (
+                min(oldest + PRUNE_ROWS, newest),
+                total_bytes - self._max_bytes,
+                now_ms - self._max_age_ms,
+            ),
+        )
+        self._oldest = connection.execute(
+            "SELECT bytes_before, at_ms FROM changes ORDER BY seq LIMIT 1"
+        ).get

@@ -1,0 +1,215 @@
+"""The writer's side of the file: what one thread alone does with it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import orjson
+
+from router.errors import RouterError
+from router.settings import StorageSettings
+from storage.contract import Write
+from storage.sqlite import catalog as catalogs
+from storage.sqlite import feed
+from storage.sqlite.batch import Batch
+from storage.sqlite.catalog import Catalog, Collection
+from storage.sqlite.checkpoints import Checkpoints
+from storage.sqlite.clock import Clock
+from storage.sqlite.connection import FILE_NAME, Disk, connect, unexpected
+from storage.sqlite.jobs import Outcome, Task
+from storage.sqlite.records import NOTHING, Record, RecordCache
+from storage.sqlite.schema import prepare
+
+# What says that the data is at fault, not the disk.
+_BLAME_THE_DATA = (
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.TooBigError,
+    apsw.RangeError,
+    apsw.SQLError,
+)
+
+
+class Ledger:
+    """Applies writes and changes of the catalog, one transaction after the other.
+
+    Everything but `catalog`, `cache.get` and `clock.now_ms` belongs to one thread at a time.
+
+    Attributes:
+        catalog: As of the last commit.
+        feed: The id of the changes feed.
+    """
+
+    def __init__(self, settings: StorageSettings, disk: Disk, clock: Clock) -> None:
+        self.clock = clock
+        self.cache = RecordCache(settings.document_cache_mb * 1024 * 1024)
+        self.catalog = Catalog(frozenset(), {})
+        self.feed = ""
+        self._settings = settings
+        self._disk = disk
+        self._position = feed.Position(1, 0)
+        self._pruning = feed.Pruning(
+            settings.feed_mb * 1024 * 1024, int(settings.feed_days * 86_400_000)
+        )
+        self._connection: apsw.Connection | None = None
+        self._checkpoints: Checkpoints | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether writes may come; False after a failed commit until `open` went well."""
+        return self._connection is not None
+
+    # -- opening ----------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the file, bring it to the current schema and read what must be known.
+
+        Raises:
+            StoreOpenError, apsw.Error, OSError: See `storage.sqlite.opening`.
+        """
+        folder = Path(self._settings.data)
+        connection = connect(folder / FILE_NAME, self._disk, cache_mb=self._settings.cache_mb)
+        try:
+            prepare(connection, folder, self._disk)
+            self.catalog = catalogs.load(connection)
+            self.feed = feed.identity(connection)
+            self._position = feed.position(connection)
+            self.clock.start_at(feed.newest_ms(connection))
+            self._checkpoints = Checkpoints(connection, self._settings.checkpoint_pages)
+        except BaseException:
+            connection.close(force=True)
+            raise
+        self._connection = connection
+
+    def close(self) -> None:
+        """Let go of the file; every acknowledged write is in it, whatever fails here."""
+        connection, self._connection = self._connection, None
+        self.cache.clear()
+        self._pruning.forget()
+        if connection is not None:
+            with contextlib.suppress(apsw.Error):
+                connection.close(force=True)
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Do all these writes in one transaction; an outcome for each, in their order.
+
+        When this returns they are on disk. A write that is refused leaves the others alone.
+        After a failure of the disk all of them have failed, and `is_open` is False.
+        """
+        if self._connection is None:
+            return [_CLOSED] * len(writes)
+        try:
+            return self._write_together(writes)
+        except Exception as error:  # noqa: BLE001 - a boundary: every future must be answered
+            if _is_of_disk(error):
+                self.close()
+                return [unexpected(error)] * len(writes)
+            if len(writes) == 1:
+                return [unexpected(error)]
+        return [outcome for write in writes for outcome in self.write([write])]
+
+    def run(self, task: Task) -> None:
+        """Run a change of the catalog in a transaction of its own.
+
+        Raises:
+            RouterError: What the task refuses, or `services.storage.unexpected_error`; if that
+                was the disk's doing, `is_open` is False.
+        """
+        try:
+            with self._transaction() as connection:
+                changed = task(connection, self.catalog)
+        except RouterError:
+            raise
+        except Exception as error:  # a boundary: the writer thread must answer every future
+            if _is_of_disk(error):
+                self.close()
+            raise unexpected(error) from error
+        self.catalog = changed
+        self.cache.clear()
+
+    def tend(self) -> bool:
+        """Do a small piece of housekeeping while nobody waits; False if there is none left.
+
+        After a failure of the disk `is_open` is False.
+        """
+        if self._connection is None or self._checkpoints is None:
+            return False
+        try:
+            if self._is_pruning_due():
+                with self._transaction() as connection:
+                    self._prune(connection)
+                return True
+            return self._checkpoints.step()
+        except apsw.Error:
+            self.close()
+            return False
+
+    def _write_together(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        batch = Batch(self.catalog, self._record, self._position, self.clock.stamp_ms())
+        with self._transaction() as connection:
+            outcomes: list[Outcome] = []
+            for write in writes:
+                try:
+                    outcomes.append(batch.apply(write))
+                except RouterError as error:
+                    outcomes.append(error)
+            batch.flush(connection)
+            if self._is_pruning_due():
+                self._prune(connection)
+        self.catalog, self._position = batch.catalog, batch.position
+        for key, record in batch.records.items():
+            self.cache.put(key, record)
+        return outcomes
+
+    def _is_pruning_due(self) -> bool:
+        return self._pruning.is_due(self._position.total_bytes, self.clock.now_ms())
+
+    def _prune(self, connection: apsw.Connection) -> None:
+        self._pruning.step(connection, self._position.total_bytes, self.clock.now_ms())
+
+    def _record(self, collection: Collection, id: str) -> Record:
+        record = self.cache.get((collection.number, id))
+        if record is not None:
+            return record
+        assert self._connection is not None
+        row: Any = self._connection.execute(
+            f"SELECT doc, version, seq, source FROM documents_{collection.number} WHERE id = ?",
+            (id,),
+        ).get
+        if row is not None:
+            doc, version, seq, source = row
+            rows = collection.mapping.rows(orjson.loads(source))
+            return Record(doc, version, seq, source, rows)
+        buried: Any = self._connection.execute(
+            "SELECT version, seq FROM tombstones WHERE collection = ? AND id = ?",
+            (collection.number, id),
+        ).get
+        return NOTHING if buried is None else NOTHING._replace(version=buried[0], seq=buried[1])
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[apsw.Connection]:
+        connection = self._connection
+        if connection is None:
+            raise _CLOSED
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                with contextlib.suppress(apsw.Error):
+                    connection.execute("ROLLBACK")
+            raise
+
+
+_CLOSED = unexpected(ConnectionError("the store is not open after a failure of its disk"))
+
+
+def _is_of_disk(error: Exception) -> bool:
+    return isinstance(error, apsw.Error) and not isinstance(error, _BLAME_THE_DATA)

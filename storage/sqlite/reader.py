@@ -1,0 +1,89 @@
+"""Documents by id, read on the loop: from the cache, or from the loop's own connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import apsw
+import orjson
+
+from storage.contract import Change, Document
+from storage.sqlite import feed
+from storage.sqlite.catalog import Collection
+from storage.sqlite.connection import unexpected
+from storage.sqlite.records import RecordCache
+
+_IDS: Final = 500
+"""Ids that one statement asks for."""
+
+
+class Reader:
+    """Reads committed documents; an acknowledged write is seen at once.
+
+    Args:
+        connection: For this reader alone.
+        cache: The writer's; a committed record may be in it before it is acknowledged.
+    """
+
+    def __init__(self, connection: apsw.Connection, cache: RecordCache) -> None:
+        self._connection = connection
+        self._cache = cache
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close(force=True)
+
+    def get(self, collection: Collection, id: str) -> Document | None:
+        """The document, None if there is none."""
+        return self.mget(collection, (id,))[0]
+
+    def mget(self, collection: Collection, ids: Sequence[str]) -> list[Document | None]:
+        """The documents of these ids, in their order."""
+        found: dict[str, tuple[int, bytes] | None] = {}
+        missing: list[str] = []
+        for each in dict.fromkeys(ids):
+            record = self._cache.get((collection.number, each))
+            if record is None:
+                missing.append(each)
+            elif record.source is not None:
+                found[each] = (record.version, record.source)
+        for start in range(0, len(missing), _IDS):
+            found.update(self._read(collection, missing[start : start + _IDS]))
+        return [_document(each, found.get(each)) for each in ids]
+
+    def changes(self, since: int, limit: int) -> list[Change]:
+        """Rows of the feed after `since`."""
+        try:
+            with self._connection:
+                changes = feed.read(self._connection, since, limit)
+        except apsw.Error as error:
+            raise unexpected(error) from error
+        return changes
+
+    def _read(self, collection: Collection, ids: list[str]) -> dict[str, tuple[int, bytes]]:
+        storable = [each for each in ids if _is_utf8(each)]
+        places = ", ".join("?" * len(storable))
+        try:
+            rows: Iterable[Any] = self._connection.execute(
+                f"SELECT id, version, source FROM documents_{collection.number}"
+                f" WHERE id IN ({places})",
+                storable,
+            ).fetchall()
+        except apsw.Error as error:
+            raise unexpected(error) from error
+        return {each: (version, source) for each, version, source in rows}
+
+
+def _document(id: str, found: tuple[int, bytes] | None) -> Document | None:
+    if found is None:
+        return None
+    return Document(id=id, version=found[0], source=orjson.loads(found[1]))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate: no document has such an id
+        return False
+    return True

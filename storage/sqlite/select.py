@@ -1,0 +1,170 @@
+"""Bound queries as SQL over the side tables of one collection."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import apsw
+
+from storage.geo import EARTH_RADIUS_M
+from storage.query import (
+    Bool,
+    Exists,
+    GeoDistance,
+    Ids,
+    MatchAll,
+    MatchNone,
+    Query,
+    Range,
+    Scalar,
+    Terms,
+)
+from storage.sqlite.catalog import Collection
+
+_WRITTEN_OUT: Final = 16
+"""Values that stand in the SQL themselves; more go in as one array."""
+
+_SLACK: Final = 1e-6
+"""Degrees (a tenth of a meter) that a bounding box is larger than its circle: rounding."""
+
+
+class Condition:
+    """The `WHERE` of one query over `documents_n AS d`, with its arguments in order."""
+
+    def __init__(self, query: Query, collection: Collection) -> None:
+        self.arguments: list[object] = []
+        self._collection = collection
+        self._compilers: dict[type, Callable[[Query], str]] = {
+            MatchAll: self._match_all,
+            MatchNone: self._match_none,
+            Ids: self._ids,
+            Terms: self._terms,
+            Range: self._range,
+            Exists: self._exists,
+            GeoDistance: self._geo_distance,
+            Bool: self._bool,
+        }
+        self.sql = self._sql(query)
+
+    def _sql(self, query: Query) -> str:
+        return self._compilers[type(query)](query)
+
+    def _match_all(self, _query: Query) -> str:
+        return "1"
+
+    def _match_none(self, _query: Query) -> str:
+        return "0"
+
+    def _ids(self, query: Query) -> str:
+        assert isinstance(query, Ids)
+        return self._any_of("d.id", query.values)
+
+    def _terms(self, query: Query) -> str:
+        assert isinstance(query, Terms)
+        return self._values(query.field, lambda: self._any_of("value", query.values))
+
+    def _range(self, query: Query) -> str:
+        assert isinstance(query, Range)
+        bounds = (
+            (">", query.gt),
+            (">=", query.gte),
+            ("<", query.lt),
+            ("<=", query.lte),
+        )
+        return self._values(query.field, lambda: self._bounds(bounds))
+
+    def _exists(self, query: Query) -> str:
+        assert isinstance(query, Exists)
+        field = self._collection.fields.get(query.field)
+        if field is None:
+            return "0"
+        number = self._collection.number
+        self.arguments += [field, field]
+        return (
+            f"(d.doc IN (SELECT doc FROM values_{number} WHERE field = ?)"
+            f" OR d.doc IN (SELECT doc FROM places_{number} WHERE field = ?))"
+        )
+
+    def _geo_distance(self, query: Query) -> str:
+        assert isinstance(query, GeoDistance)
+        field = self._collection.fields.get(query.field)
+        if field is None:
+            return "0"
+        (south, north), lons = _box(query)
+        self.arguments += [field, south, north]
+        beside = ""
+        if lons is not None:
+            beside = " AND lon BETWEEN ? AND ?"
+            self.arguments += lons
+        self.arguments += [query.lat, query.lon, query.meters]
+        return (
+            f"d.doc IN (SELECT doc FROM places_{self._collection.number}"
+            f" WHERE field = ? AND lat BETWEEN ? AND ?{beside}"
+            " AND distance_m(?, ?, lat, lon) <= ?)"
+        )
+
+    def _bool(self, query: Query) -> str:
+        assert isinstance(query, Bool)
+        parts = [self._sql(each) for each in query.must]
+        parts += [f"NOT ({self._sql(each)})" for each in query.must_not]
+        if query.minimum > len(query.should):
+            return "0"
+        if query.minimum == 1:
+            parts.append(" OR ".join(self._sql(each) for each in query.should))
+        elif query.minimum > 1:
+            total = " + ".join(f"({self._sql(each)})" for each in query.should)
+            parts.append(f"{total} >= {query.minimum}")
+        return " AND ".join(f"({part})" for part in parts) or "1"
+
+    def _values(self, path: str, condition: Callable[[], str]) -> str:
+        field = self._collection.fields.get(path)
+        if field is None:
+            return "0"  # no document has a value there
+        self.arguments.append(field)
+        table = f"values_{self._collection.number}"
+        return f"d.doc IN (SELECT doc FROM {table} WHERE field = ? AND {condition()})"
+
+    def _bounds(self, bounds: tuple[tuple[str, Scalar], ...]) -> str:
+        given = [(sign, bound) for sign, bound in bounds if bound is not None]
+        self.arguments += [bound for _, bound in given]
+        return " AND ".join(f"value {sign} ?" for sign, _ in given) or "1"
+
+    def _any_of(self, column: str, values: tuple[Scalar, ...]) -> str:
+        if len(values) <= _WRITTEN_OUT:
+            self.arguments += values
+            return f"{column} IN ({', '.join('?' * len(values))})"
+        given: list[object] = [v for v in values if isinstance(v, str) and "\0" in v]
+        tests = [f"{column} IN ({', '.join('?' * len(given))})"]
+        for each in _arrays(values):
+            given.append(each)
+            tests.append(f"{column} IN carray(?)")
+        self.arguments += given
+        return f"({' OR '.join(tests)})"
+
+
+def _arrays(values: tuple[Scalar, ...]) -> Iterator[object]:
+    """Arrays that SQLite reads in place; of texts only those that C can hold."""
+    texts = tuple(value for value in values if isinstance(value, str) and "\0" not in value)
+    reals = array("d", [value for value in values if isinstance(value, float)])
+    wholes = array("q", [int(value) for value in values if isinstance(value, int)])
+    if texts:
+        yield apsw.carray(texts, flags=apsw.SQLITE_CARRAY_TEXT)
+    if reals:
+        yield apsw.carray(reals, flags=apsw.SQLITE_CARRAY_DOUBLE)
+    if wholes:
+        yield apsw.carray(wholes, flags=apsw.SQLITE_CARRAY_INT64)
+
+
+def _box(query: GeoDistance) -> tuple[tuple[float, float], list[float] | None]:
+    """The latitudes and the longitudes that the circle lies within; None for all longitudes."""
+    angle = query.meters / EARTH_RADIUS_M
+    reach = math.degrees(angle) + _SLACK
+    lats = (query.lat - reach, query.lat + reach)
+    if lats[0] <= -90 or lats[1] >= 90:
+        return lats, None
+    aside = math.degrees(math.asin(math.sin(angle) / math.cos(math.radians(query.lat)))) + _SLACK
+    lons = [query.lon - aside, query.lon + aside]
+    return lats, lons if lons[0] >= -180 and lons[1] <= 180 else None

@@ -1,0 +1,68 @@
+"""The side tables: the values of mapped fields, one row each, that searches run over."""
+
+from __future__ import annotations
+
+import apsw
+
+from storage.mapping import changed_rows
+from storage.plan import Row
+
+
+class SideChanges:
+    """Rows of one collection's side tables to take out and to put in.
+
+    Args:
+        fields: The number of each field that has rows; `fields` afterwards has the new ones too.
+    """
+
+    def __init__(self, fields: dict[str, int]) -> None:
+        self.fields = fields
+        self._old_values: list[tuple[object, ...]] = []
+        self._new_values: list[tuple[object, ...]] = []
+        self._old_places: list[tuple[object, ...]] = []
+        self._new_places: list[tuple[object, ...]] = []
+
+    def add(self, doc: int, before: list[Row], after: list[Row]) -> None:
+        """One document had these rows and shall have those: only the difference is touched."""
+        gone, new = changed_rows(before, after)
+        self._add_to(self._old_values, self._old_places, doc, gone)
+        self._add_to(self._new_values, self._new_places, doc, new)
+
+    def _add_to(
+        self,
+        values: list[tuple[object, ...]],
+        places: list[tuple[object, ...]],
+        doc: int,
+        rows: list[Row],
+    ) -> None:
+        for path, _, value in rows:
+            field = self.fields.get(path) or self._number(path)
+            if type(value) is tuple:
+                places.append((field, *value, doc))
+            else:
+                values.append((field, value, doc))
+
+    def _number(self, path: str) -> int:
+        self.fields = {**self.fields, path: len(self.fields) + 1}
+        return self.fields[path]
+
+    def flush(self, connection: apsw.Connection, number: int) -> None:
+        """Bring the tables of the collection up to date."""
+        if self._old_values:
+            connection.executemany(
+                f"DELETE FROM values_{number} WHERE field = ? AND value = ? AND doc = ?",
+                self._old_values,
+            )
+        if self._new_values:
+            connection.executemany(
+                f"INSERT OR IGNORE INTO values_{number} VALUES (?, ?, ?)", self._new_values
+            )
+        if self._old_places:
+            connection.executemany(
+                f"DELETE FROM places_{number} WHERE field = ? AND lat = ? AND lon = ? AND doc = ?",
+                self._old_places,
+            )
+        if self._new_places:
+            connection.executemany(
+                f"INSERT OR IGNORE INTO places_{number} VALUES (?, ?, ?, ?)", self._new_places
+            )

@@ -1,0 +1,214 @@
+"""The embedded engine, as the storage contract has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from router.envelope import JsonObject
+from router.errors import RouterError
+from router.settings import StorageSettings
+from storage.contract import Change, Document, Page, Write, Written, not_found
+from storage.query import Search
+from storage.sqlite import administration
+from storage.sqlite.catalog import Collection
+from storage.sqlite.clock import Clock, system_ms
+from storage.sqlite.connection import FILE_NAME, Disk, connect
+from storage.sqlite.ledger import Ledger
+from storage.sqlite.lock import FolderLock
+from storage.sqlite.opening import explaining, take
+from storage.sqlite.reader import Reader
+from storage.sqlite.searches import Searches
+from storage.sqlite.writer import Writer
+
+
+class SqliteStorage:
+    """Documents in one SQLite file of the settings' `data` folder. See `storage.contract.Storage`.
+
+    Writes go through one thread, which commits all that wait together; documents are read by id
+    on the loop and searched in a second thread. After a failure of the disk every write that
+    was not acknowledged fails, and the store takes no more until it could open its file anew.
+
+    Args:
+        disk: How the file is reached.
+        read_ms: The system's time in ms since 1970.
+    """
+
+    def __init__(
+        self,
+        settings: StorageSettings,
+        *,
+        disk: Disk | None = None,
+        read_ms: Callable[[], int] = system_ms,
+    ) -> None:
+        self._settings = settings
+        self._disk = disk or Disk()
+        self._clock = Clock(read_ms)
+        self._ledger = Ledger(settings, self._disk, self._clock)
+        self._lock: FolderLock | None = None
+        self._parts: tuple[Writer, Reader, Searches] | None = None
+
+    async def open(self) -> None:
+        """Make ready; call once, before anything else, from the loop that will use it.
+
+        Raises:
+            StoreOpenError: The folder or the file is not what it should be.
+        """
+        folder = Path(self._settings.data)
+        self._lock = take(folder)
+        try:
+            with explaining(folder):
+                self._ledger.open()
+                self._parts = self._start(folder / FILE_NAME)
+        except BaseException:
+            self._ledger.close()
+            self._lock.release()
+            raise
+
+    def _start(self, path: Path) -> tuple[Writer, Reader, Searches]:
+        settings = self._settings
+        open_reader = partial(
+            connect, path, self._disk, cache_mb=settings.read_cache_mb, read_only=True
+        )
+        reader = Reader(open_reader(), self._ledger.cache)
+        searches = Searches(
+            open_reader(),
+            timeout_s=settings.search_timeout_s,
+            waiting=settings.searches_waiting,
+        )
+        writer = Writer(self._ledger, batch=settings.batch, waiting=settings.writes_waiting)
+        return writer, reader, searches
+
+    async def close(self) -> None:
+        """Finish what was handed in, then let go of everything."""
+        if self._parts is None or self._lock is None:
+            return
+        (writer, reader, searches), self._parts = self._parts, None
+        reader.close()
+        await searches.close()
+        await writer.stop()
+        self._lock.release()
+
+    @property
+    def feed(self) -> str:
+        """The id of this store's changes feed."""
+        return self._ledger.feed
+
+    def now_ms(self) -> int:
+        """The time of the next write in ms since 1970; never earlier than that of any write."""
+        return self._clock.now_ms()
+
+    # -- indexes and collections ----------------------------------------------------------
+
+    async def create_index(self, index: str) -> None:
+        """Raises: `index_already_exists`, `invalid_index_name`."""
+        await self._writer.run(partial(administration.create_index, index=index))
+
+    async def delete_index(self, index: str) -> None:
+        """Remove the index with all its collections and documents."""
+        await self._writer.run(partial(administration.delete_index, index=index))
+
+    def has_index(self, index: str) -> bool:
+        """Whether the index exists."""
+        return index in self._ledger.catalog.indexes
+
+    def indexes(self) -> list[str]:
+        """All indexes, sorted."""
+        return sorted(self._ledger.catalog.indexes)
+
+    async def create_collection(
+        self, index: str, collection: str, mapping: JsonObject | None = None
+    ) -> None:
+        """Create the collection, and the index if it is missing; update it if it exists."""
+        await self._writer.run(
+            partial(administration.create_collection, name=(index, collection), declared=mapping)
+        )
+
+    async def update_mapping(self, index: str, collection: str, mapping: JsonObject) -> None:
+        """Add fields to a mapping, or change `dynamic` and `_meta`; index what is stored."""
+        await self._writer.run(
+            partial(administration.update_mapping, name=(index, collection), declared=mapping)
+        )
+
+    def mapping(self, index: str, collection: str) -> JsonObject:
+        """`{dynamic, _meta, properties}`, `_kuzzle_info` among the properties."""
+        return self._ledger.catalog.find(index, collection).mapping.to_json()
+
+    async def delete_collection(self, index: str, collection: str) -> None:
+        """Remove the collection and its documents."""
+        await self._writer.run(partial(administration.delete_collection, name=(index, collection)))
+
+    def has_collection(self, index: str, collection: str) -> bool:
+        """Whether the collection exists; False for an unknown index."""
+        return (index, collection) in self._ledger.catalog.collections
+
+    def collections(self, index: str) -> list[str]:
+        """The collections of an index, sorted."""
+        return [collection.name for collection in self._ledger.catalog.of_index(index)]
+
+    # -- documents ------------------------------------------------------------------------
+
+    async def get(self, index: str, collection: str, id: str) -> Document:
+        """The document as of the last acknowledged write. Raises: `not_found`."""
+        found = self._reader.get(self._ledger.catalog.find(index, collection), id)
+        if found is None:
+            raise not_found(id, index, collection)
+        return found
+
+    async def mget(self, index: str, collection: str, ids: Sequence[str]) -> list[Document | None]:
+        """The documents of these ids, in their order; None where there is none."""
+        return self._reader.mget(self._ledger.catalog.find(index, collection), ids)
+
+    def write(self, write: Write) -> Awaitable[Written]:
+        """Hand in one write; await the result for the acknowledgement."""
+        if self._parts is None:
+            refused: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+            refused.set_exception(RouterError("api.process.shutting_down"))
+            return refused
+        return self._writer.write(write)
+
+    async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
+        """Hand in many writes at once, in order; each outcome stands at its write's place."""
+        return await self._writer.write_all(writes)
+
+    async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
+        """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
+        return await self._searches.page(self._targets(targets), search)
+
+    async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
+        """How many documents match."""
+        return await self._searches.count(self._targets(targets), search)
+
+    async def refresh(self, index: str, collection: str) -> None:
+        """Return at once: searches see every acknowledged write."""
+        self._ledger.catalog.find(index, collection)
+
+    async def changes(self, since: int, limit: int = 1000) -> list[Change]:
+        """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
+        return self._reader.changes(since, limit)
+
+    def _targets(self, targets: Sequence[tuple[str, str]]) -> list[Collection]:
+        catalog = self._ledger.catalog
+        return [catalog.find(*name) for name in dict.fromkeys(targets)]
+
+    # -- parts ----------------------------------------------------------------------------
+
+    @property
+    def _writer(self) -> Writer:
+        return self._opened[0]
+
+    @property
+    def _reader(self) -> Reader:
+        return self._opened[1]
+
+    @property
+    def _searches(self) -> Searches:
+        return self._opened[2]
+
+    @property
+    def _opened(self) -> tuple[Writer, Reader, Searches]:
+        if self._parts is None:
+            raise RouterError("api.process.shutting_down")
+        return self._parts

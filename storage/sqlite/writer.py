@@ -1,0 +1,169 @@
+"""The writer thread: takes everything that waits, commits once, answers all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
+from typing import Final
+
+import apsw
+
+from router.errors import RouterError
+from storage.contract import StoreOpenError, Write, Written
+from storage.sqlite.jobs import Bulk, BulkJob, Job, Outcome, Task, TaskJob, WriteJob
+from storage.sqlite.ledger import Ledger
+
+_REOPEN_EVERY_S: Final = 0.25
+"""How often a store whose disk failed is tried again."""
+
+
+class Writer:
+    """Runs a ledger in a thread of its own. The methods are for the loop that made it.
+
+    Args:
+        ledger: Open already; the writer's alone until `stop` is over.
+        batch: Writes that share a commit at most.
+        waiting: Writes that wait at most.
+    """
+
+    def __init__(self, ledger: Ledger, *, batch: int, waiting: int) -> None:
+        self._ledger = ledger
+        self._batch = batch
+        self._waiting_max = waiting
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._is_stopping = False
+        self._is_ended = False
+        self._reopen_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="store writer", daemon=True)
+        self._thread.start()
+
+    # -- on the loop ------------------------------------------------------------------------
+
+    def write(self, write: Write) -> asyncio.Future[Written]:
+        """Hand in one write; it has its place from now on."""
+        future: asyncio.Future[Written] = self._loop.create_future()
+        refused = self._refusal(1)
+        if refused is None:
+            self._jobs.put(WriteJob(write, future))
+        else:
+            future.set_exception(refused)
+        return future
+
+    def write_all(self, writes: Sequence[Write]) -> asyncio.Future[list[Outcome]]:
+        """Hand in many writes, one behind the other."""
+        future: asyncio.Future[list[Outcome]] = self._loop.create_future()
+        refused = self._refusal(len(writes))
+        if refused is not None:
+            future.set_exception(refused)
+        elif not writes:
+            future.set_result([])
+        else:
+            bulk = Bulk(len(writes), future)
+            for place, write in enumerate(writes):
+                self._jobs.put(BulkJob(write, bulk, place))
+        return future
+
+    def run(self, task: Task) -> asyncio.Future[None]:
+        """Hand in a change of the catalog; writes handed in earlier come before it."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        refused = self._refusal(1)
+        if refused is None:
+            self._jobs.put(TaskJob(task, future))
+        else:
+            future.set_exception(refused)
+        return future
+
+    async def stop(self) -> None:
+        """Finish what was handed in, and end the thread. Nothing more is taken."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._jobs.put(None)
+        await asyncio.shield(asyncio.to_thread(self._thread.join))
+
+    def _refusal(self, count: int) -> RouterError | None:
+        if self._is_stopping:
+            return RouterError("api.process.shutting_down")
+        if self._jobs.qsize() + count > self._waiting_max:
+            return RouterError("api.process.overloaded")
+        return None
+
+    # -- in the thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while jobs := self._take():
+            writes: list[Job] = []
+            for job in jobs:
+                if isinstance(job.work, Write):
+                    writes.append(job)
+                    continue
+                self._do_writes(writes)
+                writes = []
+                self._do_task(job, job.work)
+            self._do_writes(writes)
+        self._ledger.close()
+
+    def _take(self) -> list[Job]:
+        """Everything that waits, up to a batch, at least one job; nothing once all is done."""
+        jobs: list[Job] = []
+        job = None if self._is_ended else self._first()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) == self._batch:
+                return jobs
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return jobs
+        self._is_ended = True
+        return jobs
+
+    def _first(self) -> Job | None:
+        """The next job; while there is none, keeps house or tries a failed disk again."""
+        while True:
+            with contextlib.suppress(Empty):
+                return self._jobs.get_nowait()
+            if not self._ledger.is_open:
+                self._reopen()
+                with contextlib.suppress(Empty):
+                    return self._jobs.get(timeout=_REOPEN_EVERY_S)
+            elif not self._ledger.tend() and self._ledger.is_open:
+                return self._jobs.get()
+
+    def _do_writes(self, jobs: list[Job]) -> None:
+        if not jobs:
+            return
+        outcomes = self._ledger.write([job.work for job in jobs if isinstance(job.work, Write)])
+        self._settle(list(zip(jobs, outcomes, strict=True)))
+        if not self._ledger.is_open:
+            self._reopen()
+
+    def _do_task(self, job: Job, task: Task) -> None:
+        outcome: Outcome | None = None
+        try:
+            self._ledger.run(task)
+        except RouterError as error:
+            outcome = error
+        self._settle([(job, outcome)])
+        if not self._ledger.is_open:
+            self._reopen()
+
+    def _reopen(self) -> None:
+        if time.monotonic() < self._reopen_at:
+            return
+        self._reopen_at = time.monotonic() + _REOPEN_EVERY_S
+        with contextlib.suppress(apsw.Error, OSError, StoreOpenError):
+            self._ledger.open()
+
+    def _settle(self, answers: list[tuple[Job, Outcome | None]]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_answer, answers)
+
+
+def _answer(answers: list[tuple[Job, Outcome | None]]) -> None:
+    for job, outcome in answers:
+        job.settle(outcome)
