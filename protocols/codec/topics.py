@@ -24,26 +24,28 @@ def is_name(topic: str) -> bool:
 
 
 def is_filter(topic: str) -> bool:
-    """Whether this is a valid topic filter, a shared one included.
+    """Whether this is a valid topic filter: `+` and `#` fill a level alone, `#` only the last.
 
-    `+` and `#` fill a level alone, `#` only the last. A shared filter is
-    `$share/<name>/<filter>` with a name that is not empty and holds no wildcard.
-
-    Source: MQTT 5, 4.7.1 and 4.8.2.
+    Source: MQTT 5, 4.7.1 and 4.7.3.
     """
     if not _is_text(topic):
         return False
-    if is_shared(topic):
-        name, _, topic = topic[len(_SHARE) :].partition("/")
-        if not name or has_wildcard(name) or not topic:
-            return False
     *parents, last = topic.split("/")
     return all(_is_level(level) for level in parents) and (last == "#" or _is_level(last))
 
 
 def is_shared(topic: str) -> bool:
-    """Whether the filter asks for a shared subscription. Source: MQTT 5, 4.8.2."""
+    """Whether the filter asks for a shared subscription, in a valid form or not."""
     return topic.startswith(_SHARE)
+
+
+def is_shared_filter(topic: str) -> bool:
+    """Whether this is `$share/<name>/<filter>` with a name that is not empty or a wildcard.
+
+    Source: MQTT 5, 4.8.2.
+    """
+    name, _, rest = topic.removeprefix(_SHARE).partition("/")
+    return is_shared(topic) and bool(name) and not has_wildcard(name) and is_filter(rest)
 
 
 def _is_text(topic: str) -> bool:

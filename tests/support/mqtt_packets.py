@@ -24,7 +24,7 @@ FILTERS = st.one_of(
     st.lists(LEVELS, min_size=1, max_size=4).map("/".join),
     st.lists(LEVELS, min_size=1, max_size=3).map(lambda levels: "/".join([*levels, "#"])),
     st.sampled_from(["$share/group/a", "$share/group/+/b/#"]),
-).filter(topics.is_filter)
+).filter(lambda f: topics.is_shared_filter(f) if topics.is_shared(f) else topics.is_filter(f))
 VERSIONS = st.sampled_from([p.V3_1, p.V3_1_1, p.V5])
 
 _REASON_STRING = {"reason_string": TEXT}

@@ -34,7 +34,7 @@ def read_subscribe(fields: Fields, version: int) -> Subscribe:
     subscriptions = []
     # Each turn takes at least three bytes.
     while fields.left:
-        topic_filter = _filter(fields)
+        topic_filter = _filter(fields, version)
         subscriptions.append(_options(topic_filter, fields.integer(1), version))
     if not subscriptions:
         raise protocol_error("a SUBSCRIBE without a topic filter")
@@ -59,9 +59,12 @@ def _options(topic_filter: str, options: int, version: int) -> Subscription:
     )
 
 
-def _filter(fields: Fields) -> str:
+def _filter(fields: Fields, version: int) -> str:
     topic_filter = fields.text()
-    if not topics.is_filter(topic_filter):
+    is_valid = topics.is_filter(topic_filter)
+    if version == V5 and topics.is_shared(topic_filter):
+        is_valid = topics.is_shared_filter(topic_filter)
+    if not is_valid:
         raise PacketError(Reason.TOPIC_FILTER_INVALID, "a topic filter is not valid")
     return topic_filter
 
@@ -83,7 +86,7 @@ def read_unsubscribe(fields: Fields, version: int) -> Unsubscribe:
     filters = []
     # Each turn takes at least two bytes.
     while fields.left:
-        filters.append(_filter(fields))
+        filters.append(_filter(fields, version))
     if not filters:
         raise protocol_error("an UNSUBSCRIBE without a topic filter")
     return Unsubscribe(packet_id=packet_id, topic_filters=tuple(filters), properties=properties)

@@ -1,0 +1,251 @@
+"""One TCP connection: carries bytes between its socket and its session."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import uuid
+from typing import Final, Protocol, cast
+
+import structlog
+
+from protocols.codec.mqtt.reasons import Reason
+from protocols.mqtt.session import Job, Session
+from protocols.mqtt.terms import Terms
+from router.envelope import Connection, Request, Response
+
+_log: Final = structlog.get_logger("trivium.mqtt")
+
+LINGER_S: Final = 2.0
+"""Time for the client to read the last packet and to close; then the connection is dropped."""
+
+SLOW_READER_GRACE_S: Final = 1.0
+SLOW_READER_BURST: Final = 8
+"""A burst of answers may pass the limit for a moment although the client reads well."""
+
+
+class Host(Protocol):
+    """The listener, as its connections see it."""
+
+    @property
+    def terms(self) -> Terms:
+        """What the clients may do."""
+
+    @property
+    def max_unsent_bytes(self) -> int:
+        """Bytes that wait for a slow reader before it is cut off."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next client is refused."""
+
+    def opened(self, connection: MqttConnection) -> None:
+        """A TCP connection was made."""
+
+    def named(self, connection: MqttConnection) -> None:
+        """Its client is let in and has a client id."""
+
+    def closed(self, connection: MqttConnection) -> None:
+        """It is gone."""
+
+    def refused(self, reason: str) -> None:
+        """Something was refused on it."""
+
+    def run(self, connection: MqttConnection, job: Job) -> None:
+        """Dispatch a request, and bring its answer back by `MqttConnection.answered`."""
+
+    def run_will(self, request: Request) -> None:
+        """Dispatch a request that nobody waits for."""
+
+
+class MqttConnection(asyncio.Protocol):
+    """Feeds a session from a socket, and does what it says."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._loop = asyncio.get_running_loop()
+        self._session: Session
+        self._transport: asyncio.Transport
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._slow_timer: asyncio.TimerHandle | None = None
+        self._is_reading = True
+        self._is_named = False
+        self._is_closing = False
+        self._has_logged = False
+
+    @property
+    def client_id(self) -> str:
+        """What the client calls itself, or is called; empty before its CONNECT."""
+        return self._session.connection.client_id
+
+    # -- from the socket ----------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the CONNECT."""
+        # uvloop's transports are none by inheritance.
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        address = str(peer[0]) if peer else ""
+        connection = Connection(id=str(uuid.uuid4()), wire="mqtt", address=address)
+        self._session = Session(
+            self._host.terms, connection, now=self._loop.time(), is_full=self._host.is_full
+        )
+        self._host.opened(self)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client; those that come after the end are not looked at."""
+        if self._is_closing:
+            return
+        try:
+            self._session.receive(data, self._loop.time())
+        except Exception:  # noqa: BLE001 - the boundary: a connection's read loop
+            self._fail()
+        self._obey()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
+        """Carry out the client's will, if it left without a word."""
+        self._is_closing = True
+        for timer in (self._timer, self._slow_timer):
+            if timer is not None:
+                timer.cancel()
+        will = self._session.lost()
+        if self._session.refused:
+            self._report()
+        if will is not None:
+            self._host.run_will(will)
+        self._host.closed(self)
+
+    # -- from the listener --------------------------------------------------------------
+
+    def answered(self, job: Job, response: Response) -> None:
+        """The answer to a request of this client is made."""
+        try:
+            self._session.answered(job, response, self._loop.time())
+        except Exception:  # noqa: BLE001 - the boundary: nothing may leave a client waiting
+            self._fail(job.request.request_id)
+        self._obey()
+
+    def end(self, reason: Reason, text: str) -> None:
+        """End the connection, saying why where the client's version can be told."""
+        self._session.end(reason, text)
+        self._obey()
+
+    def pause(self) -> None:
+        """Let no more requests in; those at work go on."""
+        self._session.pause()
+        self._obey()
+
+    def abort(self) -> None:
+        """Drop the connection with all that is unsent."""
+        self._transport.abort()
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        # Does what the session wants after each thing that happened.
+        session = self._session
+        if session.out and not self._is_closing:
+            self._write(session)
+        if session.jobs:
+            jobs, session.jobs = session.jobs, []
+            for job in jobs:
+                self._host.run(self, job)
+        if session.refused:
+            self._report()
+        if session.is_connected and not self._is_named:
+            self._is_named = True
+            self._host.named(self)
+        if session.is_ended:
+            self._close()
+        elif session.is_paused is self._is_reading:
+            self._set_reading(not session.is_paused)
+        if session.deadline < self._timer_at:
+            self._arm()
+
+    def _set_reading(self, is_reading: bool) -> None:
+        if self._transport.is_closing() or is_reading is self._is_reading:
+            return
+        self._is_reading = is_reading
+        if is_reading:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _write(self, session: Session) -> None:
+        out = session.out
+        chunk = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        self._transport.write(chunk)
+        if self._unsent() > self._host.max_unsent_bytes:
+            self._check_reader(len(chunk))
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = self._session.deadline
+        if self._timer_at != math.inf:
+            self._timer = self._loop.call_at(self._timer_at, self._tick)
+
+    def _tick(self) -> None:
+        self._session.tick(self._loop.time())
+        self._obey()
+        if not self._is_closing:
+            self._arm()
+
+    def _close(self) -> None:
+        if self._is_closing:
+            return
+        self._is_closing = True
+        transport = self._transport
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER_S, transport.abort)
+        if self._session.said_goodbye or transport.is_closing():
+            transport.close()
+            return
+        # Closing with bytes unread would reset the connection, and the client might never
+        # see why: say the last word, and read on until it hangs up.
+        transport.write_eof()
+        self._set_reading(True)
+
+    def _check_reader(self, written: int) -> None:
+        # One answer may be longer than the limit: what was waiting before it counts.
+        waiting = self._unsent() - written
+        if waiting > SLOW_READER_BURST * self._host.max_unsent_bytes:
+            self._cut_off()
+        elif self._slow_timer is None:
+            self._slow_timer = self._loop.call_later(SLOW_READER_GRACE_S, self._check_grace)
+
+    def _check_grace(self) -> None:
+        self._slow_timer = None
+        if self._unsent() > self._host.max_unsent_bytes:
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        self.end(Reason.QUOTA_EXCEEDED, "the client reads too slowly")
+
+    def _unsent(self) -> int:
+        return self._transport.get_write_buffer_size() + self._session.held_bytes
+
+    def _fail(self, request_id: str | None = None) -> None:
+        _log.exception("connection failed unexpectedly", request_id=request_id)
+        self._session.end(Reason.IMPLEMENTATION_SPECIFIC_ERROR, "the router failed")
+
+    def _report(self) -> None:
+        session = self._session
+        for reason in session.refused:
+            self._host.refused(reason)
+        if not self._has_logged:
+            # Once for each connection: a client must not be able to fill the log.
+            self._has_logged = True
+            _log.info(
+                "refused",
+                wire="mqtt",
+                reason=session.refused[0],
+                client_id=self.client_id,
+                address=session.connection.address,
+            )
+        session.refused.clear()

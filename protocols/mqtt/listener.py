@@ -1,0 +1,164 @@
+"""The MQTT listener: its connections, its clients by name, the requests at work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+from protocols.codec.mqtt.reasons import Reason
+from protocols.mqtt.connection import LINGER_S, MqttConnection
+from protocols.mqtt.session import Job
+from protocols.mqtt.terms import Terms, terms_of
+from router.envelope import Request
+from router.ports import ConnectionObserver, Dispatcher
+from router.settings import Settings
+
+SPARE_CONNECTIONS: Final = 64
+"""Connections above the limit that are kept to be told so; further ones are dropped."""
+
+BACKLOG: Final = 1_024
+
+
+class MqttListener:
+    """Serves MQTT 3.1, 3.1.1 and 5 on one port.
+
+    Args:
+        node: This router's name, sent with every answer.
+    """
+
+    def __init__(
+        self,
+        router: Dispatcher,
+        settings: Settings,
+        *,
+        observer: ConnectionObserver,
+        node: str,
+    ) -> None:
+        self.terms: Terms = terms_of(settings, node)
+        self.max_unsent_bytes = settings.mqtt.max_unsent_bytes
+        self._router = router
+        self._observer = observer
+        self._max_connections = settings.limits.connections
+        self._server: asyncio.Server | None = None
+        self._connections: set[MqttConnection] = set()
+        self._clients: dict[str, MqttConnection] = {}
+        self._tasks: dict[object, asyncio.Task[None]] = {}
+        self._loop: asyncio.AbstractEventLoop
+        self._none_left = asyncio.Event()
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._connections)
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port, which the system chooses for 0.
+
+        Raises:
+            OSError: The address can't be listened on.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._server = await self._loop.create_server(
+            lambda: MqttConnection(self), host, port, backlog=BACKLOG
+        )
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def stop(self, timeout_s: float) -> None:
+        """Take nothing more in, finish what was let in, say goodbye and close.
+
+        Requests that are still at work after `timeout_s` are cancelled; it returns a few
+        seconds later than that at most. Must be called after `start`.
+        """
+        if self._server is not None:
+            self._server.close()
+        deadline = self._loop.time() + timeout_s
+        for connection in self._connections:
+            connection.pause()
+        await self._finish(deadline)
+        await self._close()
+        # What clients left to be done when their connection ends.
+        await self._finish(deadline)
+        await self._cancel()
+
+    # -- for the connections ------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next client is refused."""
+        return len(self._connections) >= self._max_connections
+
+    def opened(self, connection: MqttConnection) -> None:
+        """A TCP connection was made."""
+        self._connections.add(connection)
+        self._observer.opened("mqtt")
+        if len(self._connections) > self._max_connections + SPARE_CONNECTIONS:
+            self.refused("connections")
+            connection.abort()
+
+    def named(self, connection: MqttConnection) -> None:
+        """Its client is let in; an older connection of that client gives way.
+
+        Source: [MQTT-3.1.4-3], in MQTT 3.1.1 [MQTT-3.1.4-2].
+        """
+        older = self._clients.get(connection.client_id)
+        self._clients[connection.client_id] = connection
+        if older is not None:
+            older.end(Reason.SESSION_TAKEN_OVER, "the client has connected anew")
+
+    def closed(self, connection: MqttConnection) -> None:
+        """It is gone."""
+        self._connections.discard(connection)
+        if self._clients.get(connection.client_id) is connection:
+            del self._clients[connection.client_id]
+        self._observer.closed("mqtt")
+        if not self._connections:
+            self._none_left.set()
+
+    def refused(self, reason: str) -> None:
+        """Something was refused on it."""
+        self._observer.refused("mqtt", reason)
+
+    def run(self, connection: MqttConnection, job: Job) -> None:
+        """Dispatch a request; requests start in the order of these calls."""
+        self._tasks[job] = self._loop.create_task(self._serve(connection, job))
+
+    def run_will(self, request: Request) -> None:
+        """Dispatch a request that nobody waits for."""
+        key = object()
+        self._tasks[key] = self._loop.create_task(self._carry_out(key, request))
+
+    # -- inside -------------------------------------------------------------------------
+
+    async def _serve(self, connection: MqttConnection, job: Job) -> None:
+        try:
+            connection.answered(job, await self._router.dispatch(job.request))
+        finally:
+            del self._tasks[job]
+
+    async def _carry_out(self, key: object, request: Request) -> None:
+        try:
+            await self._router.dispatch(request)
+        finally:
+            del self._tasks[key]
+
+    async def _finish(self, deadline: float) -> None:
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=max(0.0, deadline - self._loop.time()))
+
+    async def _close(self) -> None:
+        for connection in list(self._connections):
+            connection.end(Reason.SERVER_SHUTTING_DOWN, "the router is stopping")
+        if self._connections:
+            self._none_left.clear()
+            # Each drops itself after LINGER_S; the wait is bounded all the same.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._none_left.wait(), LINGER_S + 1)
+
+    async def _cancel(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,386 @@
+"""One client's connection as a state machine, from bytes to requests and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from protocols.codec import frame
+from protocols.codec.frame import BadFrameError
+from protocols.codec.mqtt.encode import encode
+from protocols.codec.mqtt.packets import (
+    V3_1_1,
+    V5,
+    Connect,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+    Will,
+)
+from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
+from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
+from protocols.codec.mqtt.stream import Decoder
+from protocols.mqtt import handshake
+from protocols.mqtt.inbox import Inbox, Receipt
+from protocols.mqtt.outbox import Outbox
+from protocols.mqtt.patience import Patience
+from protocols.mqtt.subscriptions import Subscriptions
+from protocols.mqtt.terms import Terms
+from router.envelope import Connection, Request, Response, refusal
+
+BAD_FRAME: Final = "network.mqtt.unexpected_error"
+
+_ORDERLY: Final = frozenset({Reason.SESSION_TAKEN_OVER, Reason.SERVER_SHUTTING_DOWN})
+
+
+class Job:
+    """One request at work, and where its answer goes. `request` is what to dispatch."""
+
+    __slots__ = ("publish", "receipt", "request")
+
+    def __init__(self, publish: Publish, receipt: Receipt | None, request: Request) -> None:
+        self.publish = publish
+        self.receipt = receipt
+        self.request = request
+
+
+class Session:
+    """The server's side of one MQTT connection.
+
+    Call `receive`, `tick`, `answered`, `end` as things happen; after each, write and empty
+    `out`, dispatch and empty `jobs`, report and empty `refused`, and close the connection
+    once `is_ended`. Times are seconds of one clock that never goes back.
+
+    Args:
+        connection: The client as far as it is known before its CONNECT.
+        is_full: Refuse the CONNECT, since there are too many connections.
+
+    Attributes:
+        out: Bytes to write, in order.
+        jobs: Requests to dispatch, in order; each must come back by `answered`.
+        refused: Short fixed texts, one for each thing that was refused.
+        said_goodbye: Whether the client itself ended the connection.
+        version: The protocol level; 0 until a CONNECT has told it.
+    """
+
+    __slots__ = (
+        "_at_work",
+        "_decoder",
+        "_inbox",
+        "_is_full",
+        "_is_held",
+        "_max_packet_bytes",
+        "_outbox",
+        "_patience",
+        "_subscriptions",
+        "_tells_problems",
+        "_terms",
+        "_will",
+        "connection",
+        "is_connected",
+        "is_ended",
+        "jobs",
+        "out",
+        "refused",
+        "said_goodbye",
+        "version",
+    )
+
+    def __init__(
+        self, terms: Terms, connection: Connection, *, now: float, is_full: bool = False
+    ) -> None:
+        self.connection = connection
+        self.version = 0
+        self.is_connected = False
+        self.is_ended = False
+        self.said_goodbye = False
+        self.out: list[bytes] = []
+        self.jobs: list[Job] = []
+        self.refused: list[str] = []
+        self._terms = terms
+        self._is_full = is_full
+        self._is_held = False
+        self._decoder = Decoder(max_bytes=terms.max_packet_bytes)
+        self._patience = Patience(terms, now)
+        self._at_work = 0
+        self._will: Will | None = None
+        self._tells_problems = True
+        self._max_packet_bytes = math.inf
+        self._inbox = Inbox(self._send, receive_maximum=None)
+        self._outbox = Outbox(self._send, receive_maximum=65_535)
+        self._subscriptions = Subscriptions(terms, V3_1_1)
+
+    # -- what the connection should do --------------------------------------------------
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing should be read from the client until answers have been made."""
+        return self._is_held or self._at_work >= self._terms.requests_per_connection
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of answers that wait for the client's acknowledgements."""
+        return self._outbox.held_bytes
+
+    @property
+    def deadline(self) -> float:
+        """When to call `tick`, if nothing happens before."""
+        # What a paused client has sent has not been read.
+        return math.inf if self.is_ended or self.is_paused else self._patience.deadline
+
+    # -- what happens -------------------------------------------------------------------
+
+    def receive(self, chunk: bytes, now: float) -> None:
+        """The client has sent bytes."""
+        self._decoder.feed(chunk)
+        self._read(now)
+
+    def answered(self, job: Job, response: Response, now: float) -> None:
+        """The answer to a job is made: send it, acknowledge its PUBLISH, read on."""
+        was_paused = self.is_paused
+        self._at_work -= 1
+        if self.is_ended:
+            return
+        self._answer(job.publish, response)
+        if job.receipt is not None:
+            self._inbox.settle(job.receipt)
+        if was_paused:
+            self._patience.hear(now)
+            self._read(now)
+
+    def tick(self, now: float) -> None:
+        """Time has passed; ends the connection if a deadline has."""
+        if now < self.deadline:
+            return
+        if self.is_connected:
+            self.end(*self._patience.complaint())
+        else:
+            self.is_ended = True
+            self.refused.append("connect_timeout")
+
+    def end(self, reason: Reason, text: str) -> None:
+        """End the connection from this side; MQTT 5 is told why in a DISCONNECT."""
+        if self.is_ended:
+            return
+        if self.is_connected and self.version == V5:
+            self._send(Disconnect(reason=reason, properties=Properties(reason_string=text)))
+        self.is_ended = True
+        if reason not in _ORDERLY:
+            self.refused.append(reason.name.lower())
+
+    def pause(self) -> None:
+        """Read nothing more from the client for good; answers still go out."""
+        self._is_held = True
+
+    def lost(self) -> Request | None:
+        """The connection is gone; the request that the client left for this case, if any.
+
+        None after a proper DISCONNECT, or if the will's payload is not a request.
+        """
+        self.is_ended = True
+        will, self._will = self._will, None
+        if will is None:
+            return None
+        try:
+            return frame.decode(will.payload, self.connection, self._terms.frame)
+        except BadFrameError:
+            self.refused.append("bad_will")
+            return None
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _read(self, now: float) -> None:
+        # As many turns as there are packets in what was fed.
+        while not self.is_ended and not self.is_paused:
+            try:
+                packet = self._decoder.next_packet()
+                if packet is None:
+                    break
+                self._patience.hear(now)
+                self._handle(packet)
+            except PacketError as error:
+                self._refuse(error)
+        self._patience.wait_for_rest(self._decoder.is_partial, now)
+
+    def _handle(self, packet: Packet) -> None:
+        kind = type(packet)
+        handler = _HANDLERS.get(kind)
+        if handler is None:
+            raise protocol_error(f"a client does not send {kind.__name__.upper()}")
+        if self.is_connected is (kind is Connect):
+            raise protocol_error("the first packet is CONNECT, and no other is")
+        handler(self, packet)
+
+    def _refuse(self, error: PacketError) -> None:
+        if self.is_connected:
+            self.end(error.reason, error.text)
+            return
+        self.version = error.version or self.version
+        connack = handshake.refusal(error, self.version) if self.version else None
+        if connack is not None:
+            self.version = min(max(self.version, V3_1_1), V5)
+            self._send(connack)
+        self.is_ended = True
+        self.refused.append(error.reason.name.lower())
+
+    def _send(self, packet: Packet) -> None:
+        encoded = encode(packet, self.version)
+        if len(encoded) <= self._max_packet_bytes:
+            self.out.append(encoded)
+        elif isinstance(packet, Publish):
+            # [MQTT-3.1.2-25]: as if it had been sent.
+            self.refused.append("answer_too_large")
+        elif getattr(packet, "properties", NO_PROPERTIES) is not NO_PROPERTIES:
+            self._send(msgspec.structs.replace(packet, properties=NO_PROPERTIES))
+
+    # -- packets ------------------------------------------------------------------------
+
+    def _on_connect(self, packet: Connect) -> None:
+        self.version = packet.version
+        properties = packet.properties
+        if properties.maximum_packet_size is not None:
+            self._max_packet_bytes = properties.maximum_packet_size
+        client_id, connack = handshake.accept(packet, self._terms, is_full=self._is_full)
+        self.connection = msgspec.structs.replace(self.connection, client_id=client_id)
+        self.is_connected = True
+        self._patience.connect(packet.keep_alive_s)
+        self._will = packet.will
+        if packet.version == V5:
+            self._tells_problems = properties.request_problem_information != 0
+            self._inbox = Inbox(self._send, receive_maximum=self._terms.receive_maximum)
+            receive_maximum = properties.receive_maximum or 65_535
+            self._outbox = Outbox(self._send, receive_maximum=receive_maximum)
+            self._subscriptions = Subscriptions(self._terms, V5)
+        self._send(connack)
+
+    def _on_publish(self, packet: Publish) -> None:
+        self._check_publish(packet)
+        receipt = None
+        if packet.qos:
+            receipt = self._inbox.take(packet)
+            if receipt is None:
+                return
+        if packet.topic != self._terms.request_topic:
+            self._drop(receipt)
+            return
+        try:
+            request = frame.decode(packet.payload, self.connection, self._terms.frame)
+        except BadFrameError as error:
+            self.refused.append("bad_frame")
+            self._answer(packet, refusal(error.as_refusal(BAD_FRAME), request_id=error.request_id))
+            if receipt is not None:
+                self._inbox.settle(receipt)
+            return
+        self._at_work += 1
+        self.jobs.append(Job(packet, receipt, request))
+
+    def _check_publish(self, packet: Publish) -> None:
+        if self.version != V5:
+            return
+        properties = packet.properties
+        if packet.retain:
+            raise PacketError(Reason.RETAIN_NOT_SUPPORTED, "messages are not retained here")
+        if properties is NO_PROPERTIES:
+            return
+        if properties.topic_alias is not None:
+            raise PacketError(Reason.TOPIC_ALIAS_INVALID, "topic aliases are not taken here")
+        if properties.subscription_identifiers:
+            raise protocol_error("a client's PUBLISH has no subscription identifier")
+
+    def _drop(self, receipt: Receipt | None) -> None:
+        # MQTT 3.1.1, 3.3.5: without a way to refuse, a server may acknowledge all the same.
+        self.refused.append("topic")
+        if receipt is None:
+            return
+        if self.version != V5:
+            self._inbox.settle(receipt)
+            return
+        text = f"requests are published on {self._terms.request_topic}"
+        self._inbox.settle(receipt, Reason.NOT_AUTHORIZED, self._problem(text))
+
+    def _problem(self, text: str) -> Properties:
+        # [MQTT-3.1.2-29]: in other packets than CONNACK, PUBLISH and DISCONNECT by wish only.
+        return Properties(reason_string=text) if self._tells_problems else NO_PROPERTIES
+
+    def _answer(self, asked: Publish, response: Response) -> None:
+        payload = frame.encode(response, node=self._terms.node)
+        if self.version != V5:
+            self._send(Publish(topic=self._terms.response_topic, payload=payload))
+            return
+        properties = asked.properties
+        topic = properties.response_topic or self._terms.response_topic
+        answer = NO_PROPERTIES
+        if properties.correlation_data is not None:
+            answer = Properties(correlation_data=properties.correlation_data)
+        self._outbox.publish(
+            Publish(topic=topic, payload=payload, qos=min(asked.qos, 1), properties=answer)
+        )
+
+    def _on_puback(self, packet: Puback) -> None:
+        self._outbox.acknowledged(packet.packet_id)
+
+    def _on_pubrec(self, packet: Pubrec) -> None:
+        # Nothing is sent with QoS 2, so that the id is unknown.
+        if packet.reason < Reason.UNSPECIFIED_ERROR:
+            self._send(
+                Pubrel(packet_id=packet.packet_id, reason=Reason.PACKET_IDENTIFIER_NOT_FOUND)
+            )
+
+    def _on_pubrel(self, packet: Pubrel) -> None:
+        self._inbox.release(packet.packet_id)
+
+    def _on_pubcomp(self, _packet: Pubcomp) -> None:
+        """Ends an exchange that never began; nothing to answer."""
+
+    def _on_subscribe(self, packet: Subscribe) -> None:
+        reasons = self._subscriptions.add(packet)
+        properties = NO_PROPERTIES
+        if any(reason >= Reason.UNSPECIFIED_ERROR for reason in reasons):
+            self.refused.append("subscription")
+            properties = self._problem(
+                f"only exact topics other than {self._terms.request_topic} can be subscribed to"
+            )
+        self._send(Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties))
+
+    def _on_unsubscribe(self, packet: Unsubscribe) -> None:
+        reasons = self._subscriptions.remove(packet)
+        self._send(Unsuback(packet_id=packet.packet_id, reasons=reasons))
+
+    def _on_pingreq(self, _packet: Pingreq) -> None:
+        self._send(Pingresp())
+
+    def _on_disconnect(self, packet: Disconnect) -> None:
+        if packet.properties.session_expiry_interval:
+            raise protocol_error("the session expires with the connection")
+        # [MQTT-3.14.4-3]: any other reason leaves the will to be published.
+        if packet.reason == Reason.SUCCESS:
+            self._will = None
+        self.said_goodbye = True
+        self.is_ended = True
+
+
+_HANDLERS: Final[dict[type, Callable[[Session, Any], None]]] = {
+    Connect: Session._on_connect,
+    Publish: Session._on_publish,
+    Puback: Session._on_puback,
+    Pubrec: Session._on_pubrec,
+    Pubrel: Session._on_pubrel,
+    Pubcomp: Session._on_pubcomp,
+    Subscribe: Session._on_subscribe,
+    Unsubscribe: Session._on_unsubscribe,
+    Pingreq: Session._on_pingreq,
+    Disconnect: Session._on_disconnect,
+}
