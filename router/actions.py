@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from router.envelope import Json, JsonObject, Reply, Request
@@ -41,6 +41,8 @@ class Action:
         order_key: Names the document that a write is about (None: this request has no order);
             requests of one connection with equal keys take their turns as they arrived.
         errors: Ids that this action adds to those which every action can answer.
+        before_event, after_event, error_event: What its pipes and hooks listen to, such as
+            `document:beforeUpdate`.
     """
 
     controller: str
@@ -54,6 +56,14 @@ class Action:
     errors: tuple[str, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     order_key: OrderKey | None = None
+    before_event: str = field(init=False)
+    after_event: str = field(init=False)
+    error_event: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        for stage in ("before", "after", "error"):
+            event = f"{self.controller}:{stage}{self.name[:1].upper()}{self.name[1:]}"
+            object.__setattr__(self, f"{stage}_event", event)
 
     @property
     def rights(self) -> tuple[tuple[str, str], ...]:
@@ -90,6 +100,10 @@ class ActionTable:
                 raise RouterError("network.http.duplicate_url", f"{route.verb} {route.path}")
             self._routes[shape] = action
         named[action.name] = action
+
+    def has(self, controller: str, action: str) -> bool:
+        """Whether there is an action of that name."""
+        return action in self._actions.get(controller, ())
 
     def find(self, controller: str, action: str) -> Action:
         """The action of that name.

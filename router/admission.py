@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 
 from router.errors import RouterError
 
@@ -20,9 +20,9 @@ class Admission:
         self._free = at_work
         self._at_work = at_work
         self._waiting_max = waiting
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._idle: asyncio.Event = asyncio.Event()
-        self._idle.set()
+        # Ordered, with cheap removal: a client that goes away takes its requests out of the queue.
+        self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+        self._drained: asyncio.Event | None = None
         self._closed = False
 
     @property
@@ -52,12 +52,11 @@ class Admission:
             raise RouterError("api.process.shutting_down")
         if self._free > 0:
             self._free -= 1
-            self._idle.clear()
             return None
         if len(self._waiting) >= self._waiting_max:
             raise RouterError("api.process.overloaded")
         place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        self._waiting[place] = None
         return place
 
     async def wait(self, place: asyncio.Future[None]) -> None:
@@ -65,6 +64,7 @@ class Admission:
         try:
             await place
         except asyncio.CancelledError:
+            self._waiting.pop(place, None)
             if place.done() and not place.cancelled():
                 self.leave()
             raise
@@ -72,23 +72,29 @@ class Admission:
     def leave(self) -> None:
         """Give the place to the first who waits, or free it."""
         while self._waiting:
-            place = self._waiting.popleft()
+            place, _ = self._waiting.popitem(last=False)
             if not place.done():
                 place.set_result(None)
                 return
         self._free += 1
-        if self._free == self._at_work:
-            self._idle.set()
+        if self._drained is not None and self._free == self._at_work:
+            self._drained.set()
 
     def close(self) -> None:
         """Refuse whatever comes from now on; those inside and those waiting go on."""
         self._closed = True
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until nobody is at work, at most so long; False if somebody still is."""
+        """Wait until nobody is at work, at most so long; False if somebody still is.
+
+        Call `close` first, else somebody may come in right after.
+        """
+        if self._free == self._at_work:
+            return True
+        self._drained = self._drained or asyncio.Event()
         try:
             async with asyncio.timeout(timeout_s):
-                await self._idle.wait()
+                await self._drained.wait()
         except TimeoutError:
             return False
         return True

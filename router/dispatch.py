@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextvars import ContextVar
 from typing import Final, Protocol
 
 import msgspec
@@ -10,11 +12,17 @@ import structlog
 
 from router.actions import Action, ActionTable
 from router.admission import Admission
-from router.envelope import Json, Reply, Request, Response
+from router.envelope import ANONYMOUS, Json, Reply, Request, Response, User
 from router.errors import RouterError
-from router.events import Events, Exchange
-from router.order import Order
+from router.events import Events, Exchange, is_cancelled
+from router.order import Order, Turn
 from router.ports import Authority
+
+CURRENT: Final[ContextVar[str]] = ContextVar("trivium_request_id")
+"""Id of the request that is being answered, for the lines that are logged meanwhile."""
+
+# Whether a call of the application is being answered whose pipes may call again.
+_WITHIN_CALL: Final[ContextVar[bool]] = ContextVar("trivium_within_call", default=False)
 
 _log: Final = structlog.get_logger("trivium.router")
 
@@ -29,7 +37,7 @@ class Meter(Protocol):
 class Router:
     """Answers requests from an action table.
 
-    The order of DESIGN 2: admission, the user, rights, the before pipes, the action, the
+    In this order: a turn, admission, the user, rights, the before pipes, the action, the
     after pipes, the answer.
     """
 
@@ -48,43 +56,65 @@ class Router:
         self._authority = authority
         self._meter = meter
         self._order = Order()
-        self._event_names: dict[tuple[str, str, str], str] = {}
 
     async def dispatch(self, request: Request) -> Response:
         """The answer to a request that came in from outside; raises nothing but cancellation."""
         started = time.perf_counter()
+        token = CURRENT.set(request.request_id)
+        turn: Turn | None = None
         try:
             action = self._find(request)
-            request = self._take_turn(action, request)
+            if action.order_key is not None:
+                turn = self._turn(action, request)
+                request = request.replace(turn=turn)
             place = self.admission.enter()
             if place is not None:
                 await self.admission.wait(place)
-        except RouterError as error:
-            response = failed(request, error)
-        else:
             try:
-                response = await self._answer(action, request)
+                user = await self._authority.identify(request)
+                if user is not request.user:
+                    request = request.replace(user=user)
+                self._allow(user, action, request)
+                response = await self._act(action, request)
             finally:
                 self.admission.leave()
+        except RouterError as error:
+            response = failed(request, error)
+        except Exception as error:  # noqa: BLE001 - the boundary: no fault may silence the wire
+            response = failed(request, _unexpected(request, error))
         finally:
-            _leave_turn(request)
+            if turn is not None:
+                turn.leave()
+            CURRENT.reset(token)
         self._meter.answered(request, response.status, time.perf_counter() - started)
         return response
 
     async def call(
         self, request: Request, *, events: bool = False, rights: bool = False
     ) -> Response:
-        """The answer to a request of the application itself: no admission, by default no
-        events and no rights."""
+        """The answer to a request of the application itself, in the name of `request.user`.
+
+        No admission; by default no events and no rights. A call made by a pipe of another
+        call has no turn: that other one may hold the turn and would wait for it for ever.
+        """
+        within = _WITHIN_CALL.get()
+        token = _WITHIN_CALL.set(within or events)
+        turn: Turn | None = None
         try:
             action = self._find(request)
+            turn = None if within else self._turn(action, request)
+            request = request.replace(trigger_events=events, turn=turn)
+            if rights:
+                self._allow(request.user, action, request)
+            return await self._act(action, request, events=events)
         except RouterError as error:
             return failed(request, error)
-        request = self._take_turn(action, request.replace(trigger_events=events))
-        try:
-            return await self._answer(action, request, events=events, rights=rights)
+        except Exception as error:  # noqa: BLE001 - the boundary: a call is always answered
+            return failed(request, _unexpected(request, error))
         finally:
-            _leave_turn(request)
+            if turn is not None:
+                turn.leave()
+            _WITHIN_CALL.reset(token)
 
     def _find(self, request: Request) -> Action:
         if not request.controller:
@@ -93,91 +123,62 @@ class Router:
             raise RouterError("api.assert.missing_argument", "action")
         return self.table.find(request.controller, request.action)
 
-    def _take_turn(self, action: Action, request: Request) -> Request:
+    def _turn(self, action: Action, request: Request) -> Turn | None:
         # Before the first await, so that the order is that of arrival.
         key = None if action.order_key is None else action.order_key(request)
-        if key is None:
-            return request
-        return request.replace(turn=self._order.take((request.connection.id, key)))
+        return None if key is None else self._order.take((request.connection.id, key))
 
-    async def _answer(
-        self, action: Action, request: Request, *, events: bool = True, rights: bool = True
-    ) -> Response:
+    def _allow(self, user: User, action: Action, request: Request) -> None:
+        if self._authority.allows(user, action, request):
+            return
+        names = (action.controller, action.name)
+        if user.id == ANONYMOUS.id:
+            raise RouterError("security.rights.unauthorized", *names)
+        raise RouterError("security.rights.forbidden", *names, user.id)
+
+    async def _act(self, action: Action, request: Request, *, events: bool = True) -> Response:
+        heard = self.events.heard
         try:
-            if rights:
-                request = await self._admit(action, request)
-        except RouterError as error:
-            return failed(request, error)
-        except Exception as error:  # noqa: BLE001 - the boundary: no fault may silence the wire
-            return failed(request, self._unexpected(request, error))
-        try:
-            if events:
-                request = await self._before(request)
+            if events and heard(action.before_event):
+                request = await self._before(action, request)
             outcome = await action.handler(request)
             reply = outcome if isinstance(outcome, Reply) else Reply(result=outcome)
-            return await self._after(request, reply) if events else succeeded(request, reply)
+            if events and heard(action.after_event):
+                reply = await self._after(action, request, reply)
+            return succeeded(request, reply)
         except RouterError as error:
             failure = error
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            failure = RouterError("plugin.runtime.unexpected_error", "a part of it was cancelled")
         except Exception as error:  # noqa: BLE001 - the boundary: application code
-            failure = self._unexpected(request, error)
-        return await self._failed(request, failure) if events else failed(request, failure)
+            failure = _unexpected(request, error)
+        if events and heard(action.error_event):
+            return await self._failed(action, request, failure)
+        return failed(request, failure)
 
-    async def _admit(self, action: Action, request: Request) -> Request:
-        user = await self._authority.identify(request)
-        if user is not request.user:
-            request = request.replace(user=user)
-        if not self._authority.allows(user, action, request):
-            anonymous = user.id == "-1"
-            names = (request.controller, request.action)
-            if anonymous:
-                raise RouterError("security.rights.unauthorized", *names)
-            raise RouterError("security.rights.forbidden", *names, user.id)
-        return request
+    async def _before(self, action: Action, request: Request) -> Request:
+        return (await self._trigger(action.before_event, Exchange(request))).request
 
-    async def _before(self, request: Request) -> Request:
-        event = self._event(request, "before")
-        if not self.events.heard(event):
-            return request
-        return _exchange(event, await self.events.trigger(event, Exchange(request))).request
+    async def _after(self, action: Action, request: Request, reply: Reply) -> Reply:
+        result: Json = None if isinstance(reply.result, msgspec.UnsetType) else reply.result
+        exchange = await self._trigger(action.after_event, Exchange(request, result, reply.error))
+        return msgspec.structs.replace(reply, result=exchange.result)
 
-    async def _after(self, request: Request, reply: Reply) -> Response:
-        event = self._event(request, "after")
-        if self.events.heard(event):
-            result: Json = None if isinstance(reply.result, msgspec.UnsetType) else reply.result
-            payload = await self.events.trigger(event, Exchange(request, result, reply.error))
-            reply = msgspec.structs.replace(reply, result=_exchange(event, payload).result)
-        return succeeded(request, reply)
-
-    async def _failed(self, request: Request, failure: RouterError) -> Response:
-        event = self._event(request, "error")
-        if not self.events.heard(event):
-            return failed(request, failure)
-        try:
-            payload = await self.events.trigger(event, Exchange(request, None, failure))
-            exchange = _exchange(event, payload)
-        except RouterError as error:
-            return failed(request, error)
+    async def _failed(self, action: Action, request: Request, failure: RouterError) -> Response:
+        exchange = await self._trigger(action.error_event, Exchange(request, None, failure))
         if exchange.error is None:
             return succeeded(request, Reply(result=exchange.result))
         return failed(request, exchange.error)
 
-    def _event(self, request: Request, stage: str) -> str:
-        key = (request.controller, request.action, stage)
-        name = self._event_names.get(key)
-        if name is None:
-            action = request.action[:1].upper() + request.action[1:]
-            name = self._event_names[key] = f"{request.controller}:{stage}{action}"
-        return name
-
-    def _unexpected(self, request: Request, error: Exception) -> RouterError:
-        _log.error(
-            "action failed unexpectedly",
-            request_id=request.request_id,
-            controller=request.controller,
-            action=request.action,
-            exc_info=error,
-        )
-        return RouterError("plugin.runtime.unexpected_error", str(error) or repr(error))
+    async def _trigger(self, event: str, exchange: Exchange) -> Exchange:
+        payload = await self.events.trigger(event, exchange)
+        if not isinstance(payload, Exchange):
+            raise RouterError(
+                "plugin.runtime.unexpected_error", f"a pipe on {event} returned another payload"
+            )
+        return payload
 
 
 def succeeded(request: Request, reply: Reply) -> Response:
@@ -210,14 +211,12 @@ def failed(request: Request, error: RouterError) -> Response:
     )
 
 
-def _leave_turn(request: Request) -> None:
-    if request.turn is not None:
-        request.turn.leave()
-
-
-def _exchange(event: str, payload: object) -> Exchange:
-    if not isinstance(payload, Exchange):
-        raise RouterError(
-            "plugin.runtime.unexpected_error", f"a pipe on {event} did not return its payload"
-        )
-    return payload
+def _unexpected(request: Request, error: Exception) -> RouterError:
+    _log.error(
+        "action failed unexpectedly",
+        request_id=request.request_id,
+        controller=request.controller,
+        action=request.action,
+        exc_info=error,
+    )
+    return RouterError("plugin.runtime.unexpected_error", str(error) or repr(error))

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from router.copies import copied
 from router.errors import RouterError
 from router.order import Turn
 
@@ -48,6 +49,10 @@ class Connection(msgspec.Struct, frozen=True):
     client_id: str = ""
     headers: Mapping[str, str] = _NO_HEADERS
 
+    def __repr__(self) -> str:
+        # Headers and arguments may hold tokens and passwords, and this ends up in logs.
+        return f"<Connection {self.id} {self.wire}>"
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request, whatever wire it came by.
@@ -71,6 +76,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     # Whether actions trigger their own events; off for the application's own calls, so that
     # a pipe that calls the action it listens to doesn't meet itself.
     trigger_events: bool = True
+
+    def __repr__(self) -> str:
+        return f"<Request {self.request_id} {self.controller}:{self.action} {self.connection!r}>"
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Request:
+        return self.replace(
+            args=copied(self.args, memo),
+            body=copied(self.body, memo),
+            volatile=copied(self.volatile, memo),
+        )
 
     def replace(self, **changes: object) -> Request:
         """This request with some fields changed."""

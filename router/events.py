@@ -6,14 +6,19 @@ import asyncio
 import copy
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, cast
 
+import structlog
+
+from router.copies import copied
 from router.envelope import Json, Request
 from router.errors import RouterError
 
 Listener: TypeAlias = Callable[..., "object | Awaitable[object]"]
 
 _SEGMENTS: Final = ("before", "after")
+
+_log: Final = structlog.get_logger("trivium.events")
 
 
 class Exchange:
@@ -32,20 +37,44 @@ class Exchange:
         self.result = result
         self.error = error
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Exchange:
+        request = copy.deepcopy(self.request, memo)
+        return Exchange(request, cast("Json", copied(self.result, memo)), self.error)
+
+
+class Listeners(NamedTuple):
+    """Who hears one event, in the order they are called."""
+
+    pipes: tuple[Listener, ...]
+    hooks: tuple[Listener, ...]
+
+
+_NOBODY: Final = Listeners((), ())
+
 
 class Events:
     """The listeners of one application, by event name, wildcards resolved.
 
     Names are the peer's: `document:beforeUpdate`, `document:before*`, `document:*`,
     `device-manager:asset:update:before`.
+
+    Args:
+        on_hook_error: Told of what a hook raised; None: it is logged.
+        hooks_max: Hooks that run at a time; with as many, the next event waits for one to end.
     """
 
-    def __init__(self, on_hook_error: Callable[[str, BaseException], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_hook_error: Callable[[str, BaseException], None] | None = None,
+        *,
+        hooks_max: int = 10_000,
+    ) -> None:
         self._pipes: dict[str, list[Listener]] = {}
         self._hooks: dict[str, list[Listener]] = {}
-        self._resolved: dict[tuple[bool, str], tuple[Listener, ...]] = {}
+        self._resolved: dict[str, Listeners] = {}
         self._running: set[asyncio.Task[None]] = set()
-        self._on_hook_error = on_hook_error
+        self._on_hook_error = on_hook_error or _log_hook_error
+        self._hooks_max = hooks_max
 
     def add_pipe(self, event: str, listener: Listener) -> None:
         """Call `listener(payload)` on every such event; what it returns is the next payload."""
@@ -59,7 +88,8 @@ class Events:
 
     def heard(self, event: str) -> bool:
         """Whether anybody listens to the event; if not, nothing need be prepared for it."""
-        return bool(self._find(False, event) or self._find(True, event))
+        found = self._resolved.get(event)
+        return (self._resolve(event) if found is None else found) is not _NOBODY
 
     async def trigger(self, event: str, payload: object) -> object:
         """Run the pipes of the event one after the other, then start its hooks.
@@ -68,33 +98,38 @@ class Events:
         to it behind the router's back changes nothing.
 
         Raises:
-            RouterError: As a pipe raised it; any other exception of a pipe becomes
-                `plugin.runtime.unexpected_error`.
+            RouterError: As a pipe raised it; any other exception of a pipe, and a pipe that
+                returns nothing, become `plugin.runtime.unexpected_error`.
         """
-        for pipe in self._find(False, event):
-            payload = await _run(pipe, detached(payload))
-        for hook in self._find(True, event):
-            task = asyncio.ensure_future(self._run_hook(event, hook, detached(payload)))
+        listeners = self._resolved.get(event) or self._resolve(event)
+        for pipe in listeners.pipes:
+            payload = await _run(event, pipe, copied(payload))
+        for hook in listeners.hooks:
+            while len(self._running) >= self._hooks_max:
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            task = asyncio.ensure_future(self._run_hook(event, hook, copied(payload)))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         return payload
 
     async def settle(self, timeout_s: float) -> None:
-        """Wait for the hooks that still run, at most so long, then cancel them."""
-        if not self._running:
-            return
-        _, late = await asyncio.wait(self._running, timeout=timeout_s)
+        """Wait for the hooks that still run, at most so long; then cancel them and wait again."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout_s)
+        late = list(self._running)
         for task in late:
             task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=timeout_s)
 
-    def _find(self, hooks: bool, event: str) -> tuple[Listener, ...]:
-        found = self._resolved.get((hooks, event))
-        if found is None:
-            table = self._hooks if hooks else self._pipes
-            names = (event, *_wildcards(event))
-            found = tuple(listener for name in names for listener in table.get(name, ()))
-            self._resolved[hooks, event] = found
-        return found
+    def _resolve(self, event: str) -> Listeners:
+        names = (event, *_wildcards(event))
+        found = Listeners(
+            tuple(listener for name in names for listener in self._pipes.get(name, ())),
+            tuple(listener for name in names for listener in self._hooks.get(name, ())),
+        )
+        self._resolved[event] = found if any(found) else _NOBODY
+        return self._resolved[event]
 
     async def _run_hook(self, event: str, hook: Listener, payload: object) -> None:
         try:
@@ -102,28 +137,39 @@ class Events:
             if inspect.isawaitable(outcome):
                 await outcome
         except Exception as error:  # noqa: BLE001 - a boundary: hooks never fail a request
-            if self._on_hook_error is not None:
-                self._on_hook_error(event, error)
+            self._on_hook_error(event, error)
 
 
-def detached(payload: object) -> object:
-    """A copy of a payload that shares nothing mutable with it."""
-    if isinstance(payload, Exchange):
-        request = payload.request.replace(
-            args=copy.deepcopy(payload.request.args), body=copy.deepcopy(payload.request.body)
-        )
-        return Exchange(request, copy.deepcopy(payload.result), payload.error)
-    return copy.deepcopy(payload)
+def is_cancelled() -> bool:
+    """Whether the running task itself is to end, rather than something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
-async def _run(pipe: Listener, payload: object) -> object:
+async def _run(event: str, pipe: Listener, payload: object) -> object:
     try:
         outcome = pipe(payload)
-        return await outcome if inspect.isawaitable(outcome) else outcome
+        outcome = await outcome if inspect.isawaitable(outcome) else outcome
     except RouterError:
         raise
+    except asyncio.CancelledError:
+        if is_cancelled():
+            raise
+        raise _broken(f"what a pipe on {event} waited for was cancelled") from None
     except Exception as error:  # a boundary: whatever an application's pipe raises
-        raise RouterError("plugin.runtime.unexpected_error", str(error) or repr(error)) from error
+        _log.error("pipe failed", event_name=event, exc_info=error)
+        raise _broken(str(error) or repr(error)) from error
+    if outcome is None and payload is not None:
+        raise _broken(f"a pipe on {event} returned nothing, but must return its payload")
+    return outcome
+
+
+def _broken(reason: str) -> RouterError:
+    return RouterError("plugin.runtime.unexpected_error", reason)
+
+
+def _log_hook_error(event: str, error: BaseException) -> None:
+    _log.error("hook failed", event_name=event, exc_info=error)
 
 
 def _wildcards(event: str) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Final, TypeVar
+from types import NoneType
+from typing import Final
 
 import msgspec
 import orjson
@@ -12,13 +13,19 @@ import orjson
 from router.envelope import Connection, Json, JsonObject, Request, Response
 from router.errors import RouterError
 
-_OWN_KEYS: Final = frozenset(
-    {"controller", "action", "body", "jwt", "volatile", "requestId", "timestamp"}
+_TEXT: Final = (str, NoneType)
+_OBJECT: Final = (dict, NoneType)
+_BODY: Final = (dict, list, NoneType)
+
+_RESERVED: Final = (
+    ("requestId", _TEXT, 'type "string"'),
+    ("controller", _TEXT, 'type "string"'),
+    ("action", _TEXT, 'type "string"'),
+    ("jwt", _TEXT, 'type "string"'),
+    ("volatile", _OBJECT, 'type "object"'),
+    ("body", _BODY, 'type "object" or "array"'),
 )
-
-_KINDS: Final[dict[type, str]] = {str: "string", dict: "object"}
-
-T = TypeVar("T")
+"""What the reserved keys hold; each of them may also be null."""
 
 
 class FrameLimits(msgspec.Struct, frozen=True):
@@ -58,11 +65,13 @@ def parse(text: bytes | bytearray | memoryview, limits: FrameLimits) -> Json:
         value: Json = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BadFrameError(str(error)) from None
-    # Counting bytes is far cheaper than walking, and an upper bound of both limits.
-    raw = text if isinstance(text, bytes) else bytes(text)
-    opened = raw.count(b"{") + raw.count(b"[")
-    if opened > limits.max_depth or raw.count(b":") > limits.max_keys:
-        _check(value, limits)
+    # Counting bytes is far cheaper than walking, and gives an upper bound: a level takes two
+    # bytes at least, a key four.
+    if len(text) > limits.max_depth * 2 or len(text) > limits.max_keys * 4:
+        raw = text if isinstance(text, bytes) else bytes(text)
+        opened = raw.count(b"{") + raw.count(b"[")
+        if opened > limits.max_depth or raw.count(b":") > limits.max_keys:
+            _check(value, limits)
     return value
 
 
@@ -91,28 +100,42 @@ def request_of(
     """The request that a decoded frame describes.
 
     Args:
+        payload: Goes into the request's keeping: what is not reserved becomes its arguments.
         request_id: Overrules the frame's own (HTTP: the id of the header or connection).
 
     Raises:
         BadFrameError: A reserved key of the wrong type.
     """
-    own_id = _typed(payload, "requestId", str, None)
-    request_id = request_id or own_id or str(uuid.uuid4())
-    timestamp = payload.get("timestamp")
-    if isinstance(timestamp, bool) or not isinstance(timestamp, int):
+    take = payload.pop
+    own_id = take("requestId", None)
+    if not request_id:
+        request_id = own_id if isinstance(own_id, str) else None
+    controller = take("controller", None)
+    action = take("action", None)
+    jwt = take("jwt", None)
+    volatile = take("volatile", None)
+    body = take("body", None)
+    if not (
+        isinstance(own_id, _TEXT)
+        and isinstance(controller, _TEXT)
+        and isinstance(action, _TEXT)
+        and isinstance(jwt, _TEXT)
+        and isinstance(volatile, _OBJECT)
+        and isinstance(body, _BODY)
+    ):
+        raise _mistyped((own_id, controller, action, jwt, volatile, body), request_id)
+    timestamp = take("timestamp", None)
+    if type(timestamp) is not int:
         timestamp = int(time.time() * 1000)
-    body = payload.get("body")
-    if body is not None and not isinstance(body, dict | list):
-        raise BadFrameError('Attribute body must be of type "object" or "array"', request_id)
     return Request(
-        controller=_typed(payload, "controller", str, request_id) or "",
-        action=_typed(payload, "action", str, request_id) or "",
+        controller=controller or "",
+        action=action or "",
         connection=connection,
-        request_id=request_id,
-        args={key: value for key, value in payload.items() if key not in _OWN_KEYS},
+        request_id=request_id or str(uuid.uuid4()),
+        args=payload,
         body=body,
-        jwt=_typed(payload, "jwt", str, request_id),
-        volatile=_typed(payload, "volatile", dict, request_id),
+        jwt=jwt,
+        volatile=volatile,
         timestamp=timestamp,
     )
 
@@ -174,11 +197,13 @@ def _text(value: str) -> str:
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
-def _typed(payload: JsonObject, key: str, kind: type[T], request_id: str | None) -> T | None:
-    value = payload.get(key)
-    if value is None or isinstance(value, kind):
-        return value
-    raise BadFrameError(f'Attribute {key} must be of type "{_KINDS[kind]}"', request_id)
+def _mistyped(values: tuple[Json, ...], request_id: str | None) -> BadFrameError:
+    key, expected = next(
+        (key, expected)
+        for value, (key, types, expected) in zip(values, _RESERVED, strict=True)
+        if not isinstance(value, types)
+    )
+    return BadFrameError(f"Attribute {key} must be of {expected}", request_id)
 
 
 def _check(value: Json, limits: FrameLimits) -> None:
