@@ -31,6 +31,7 @@ ERRORS: Final = (
     "trivium.unsupported.feature",
 )
 
+_PAGE: Final = 10  # Hits of a search that names no size, as in Elasticsearch.
 _LANGUAGES: Final = ("elasticsearch", "koncorde")
 _WILD: Final = frozenset(",*+")
 
@@ -51,7 +52,10 @@ def read(request: Request, *, fetch_max: int) -> Search:
     body = _body(request)
     if request.args.get("scroll") is not None:
         raise RouterError("trivium.unsupported.feature", "scroll")
-    search = dsl.read_search(body, offset=_given(request, "from"), size=_given(request, "size"))
+    size = _given(request, "size")
+    if size is None and body.get("size") is None:
+        size = min(_PAGE, fetch_max)
+    search = dsl.read_search(body, offset=_given(request, "from"), size=size)
     if search.size > fetch_max:
         raise RouterError("services.storage.get_limit_exceeded")
     return search

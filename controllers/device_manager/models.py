@@ -150,7 +150,10 @@ def _object(value: Json) -> JsonObject:
 
 def _slots(value: Json) -> tuple[Slot, ...]:
     slots = (_object(item) for item in value) if isinstance(value, list) else ()
-    return tuple(Slot(str(slot.get("name")), str(slot.get("type"))) for slot in slots)
+    named = ((slot.get("name"), slot.get("type")) for slot in slots)
+    return tuple(
+        Slot(name, kind) for name, kind in named if isinstance(name, str) and isinstance(kind, str)
+    )
 
 
 def _put(into: JsonObject, path: list[str], value: Json) -> None:
