@@ -1,0 +1,266 @@
+"""Every engine: what each kind of write does to a document, and what it answers."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, ClassVar
+
+import pytest
+
+from storage.contract import Author, Storage, Verb
+from storage.query import Search
+from tests.support.stores import TARGET, a_write, found, put, refused
+
+WRITES: list[Verb] = ["create", "update", "upsert", "replace", "create_or_replace"]
+
+
+def body(source: Any) -> Any:
+    return {key: value for key, value in source.items() if key != "_kuzzle_info"}
+
+
+class TestEachVerb:
+    async def test_create_answers_the_document(self, storage: Storage) -> None:
+        written = await storage.write(a_write("create", "one", {"size": 1}))
+        assert (written.id, written.version, written.created) == ("one", 1, True)
+        assert written.previous is None
+        assert body(written.source) == {"size": 1}
+
+    async def test_create_refuses_an_id_that_is_taken(self, storage: Storage) -> None:
+        await put(storage, "one", {"size": 1})
+        with refused("services.storage.document_already_exists"):
+            await storage.write(a_write("create", "one", {"size": 2}))
+        assert body((await storage.get(*TARGET, "one")).source) == {"size": 1}
+
+    async def test_update_merges_and_answers_the_whole(self, storage: Storage) -> None:
+        before = await put(storage, "one", {"a": {"x": 1, "y": 2}, "b": [1, 2], "c": 1})
+        written = await storage.write(a_write("update", "one", {"a": {"y": None}, "b": [3]}))
+        assert body(written.source) == {"a": {"x": 1, "y": None}, "b": [3], "c": 1}
+        assert written.previous == before.source
+        assert (written.version, written.created) == (2, False)
+
+    async def test_update_and_replace_refuse_what_is_not_there(self, storage: Storage) -> None:
+        for verb in ("update", "replace", "delete"):
+            with refused("services.storage.not_found", "one", *TARGET):
+                await storage.write(a_write(verb, "one"))
+
+    async def test_an_update_of_equal_content_counts(self, storage: Storage) -> None:
+        await put(storage, "one", {"size": 1})
+        versions = [
+            (await storage.write(a_write("update", "one", change))).version
+            for change in ({}, {"size": 1}, {"size": 1})
+        ]
+        assert versions == [2, 3, 4]
+
+    async def test_replace_drops_what_is_not_said_again(self, storage: Storage) -> None:
+        before = await put(storage, "one", {"size": 1, "model": "M"})
+        written = await storage.write(a_write("replace", "one", {"size": 2}))
+        assert body(written.source) == {"size": 2}
+        assert written.previous == before.source
+        assert not written.created
+
+    async def test_create_or_replace_does_either(self, storage: Storage) -> None:
+        first = await put(storage, "one", {"size": 1})
+        second = await put(storage, "one", {"model": "M"})
+        assert (first.created, second.created) == (True, False)
+        assert (first.previous, second.previous) == (None, first.source)
+        assert body(second.source) == {"model": "M"}
+        assert second.version == 2
+
+    async def test_upsert_creates_from_its_default(self, storage: Storage) -> None:
+        write = a_write("upsert", "one", {"size": 1}, default={"size": 9, "model": "M"})
+        created = await storage.write(write)
+        assert created.created
+        assert body(created.source) == {"size": 1, "model": "M"}
+        again = await storage.write(a_write("upsert", "one", {"size": 2}, default={"live": True}))
+        assert not again.created
+        assert body(again.source) == {"size": 2, "model": "M"}
+        assert again.previous == created.source
+
+    async def test_delete_answers_the_document_before(self, storage: Storage) -> None:
+        before = await put(storage, "one", {"size": 1})
+        written = await storage.write(a_write("delete", "one"))
+        assert written.source == before.source
+        assert written.previous == before.source
+        with refused("services.storage.not_found", "one", *TARGET):
+            await storage.get(*TARGET, "one")
+        assert await found(storage) == []
+        assert await found(storage, {"query": {"exists": {"field": "size"}}}) == []
+
+    async def test_versions_go_on_over_a_delete(self, storage: Storage) -> None:
+        await put(storage, "one", {})
+        await put(storage, "one", {})
+        await storage.write(a_write("delete", "one"))
+        again = await storage.write(a_write("create", "one", {}))
+        assert again.version == 4
+        assert again.created
+
+    async def test_what_is_refused_leaves_no_trace(self, storage: Storage) -> None:
+        await put(storage, "one", {"size": 1})
+        with refused("services.storage.unexpected_bad_request"):
+            await storage.write(a_write("update", "one", {"size": "many", "model": "M"}))
+        document = await storage.get(*TARGET, "one")
+        assert (document.version, body(document.source)) == (1, {"size": 1})
+        assert await found(storage, {"query": {"term": {"model": "M"}}}) == []
+        assert len(await storage.changes(0)) == 1
+
+    @pytest.mark.parametrize("content", [{"n": 2**64}, {"n": "\ud800"}, {"\ud800": 1}])
+    async def test_what_json_cannot_hold_is_refused(self, storage: Storage, content: Any) -> None:
+        with refused("services.storage.unexpected_bad_request"):
+            await put(storage, "one", content)
+        assert await storage.mget(*TARGET, ["one"]) == [None]
+
+    @pytest.mark.parametrize("id", ["x" * 513, "\ud800"])
+    async def test_an_id_that_cannot_be_stored_is_refused(self, storage: Storage, id: str) -> None:
+        with refused("services.storage.unexpected_bad_request"):
+            await put(storage, id, {})
+
+    @pytest.mark.parametrize("id", ["_x", "a b", "é", "a/b", "'; --", "%", "x" * 512, "\x00"])
+    async def test_any_other_id_is_just_an_id(self, storage: Storage, id: str) -> None:
+        await put(storage, id, {"size": 1})
+        assert (await storage.get(*TARGET, id)).id == id
+        assert await found(storage, {"query": {"ids": {"values": [id]}}}) == [id]
+
+    async def test_contents_come_back_as_they_went_in(self, storage: Storage) -> None:
+        content = {
+            "": None,
+            "a.b": {"c": []},
+            "big": [2**63 - 1, -(2**63), 0.1, 1e308, -0.0],
+            "text": 'é\n\x00"\\ \U0001f600',
+            "deep": {"a": [[{"b": [None, True, False]}]]},
+            "__proto__": 1,
+        }
+        await put(storage, "one", content)
+        assert body((await storage.get(*TARGET, "one")).source) == content
+
+
+class TestStamp:
+    """Kuzzle reference, table of `_kuzzle_info`."""
+
+    async def test_an_update_keeps_the_author(self, storage: Storage) -> None:
+        earliest = storage.now_ms()
+        born = await storage.write(a_write("create", "one", {}))
+        written = await storage.write(a_write("update", "one", {}, author=Author(id="eve")))
+        info: Any = written.source["_kuzzle_info"]
+        first: Any = born.source["_kuzzle_info"]
+        assert first == {
+            "author": "ada",
+            "createdAt": first["createdAt"],
+            "updatedAt": None,
+            "updater": None,
+        }
+        assert info["author"] == "ada"
+        assert info["updater"] == "eve"
+        assert earliest <= info["createdAt"] <= info["updatedAt"] <= storage.now_ms()
+
+    async def test_the_router_itself_has_no_id(self, storage: Storage) -> None:
+        written = await put(storage, "one", {}, author=Author())
+        info: Any = written.source["_kuzzle_info"]
+        assert info["author"] is None
+
+    @pytest.mark.parametrize("verb", WRITES)
+    async def test_a_forged_stamp_is_dropped(self, storage: Storage, verb: Verb) -> None:
+        if verb != "create":
+            await put(storage, "one", {})
+        forged = {"_kuzzle_info": {"author": "root", "more": 1}}
+        written = await storage.write(a_write(verb, "one", forged, default=forged))
+        info: Any = written.source["_kuzzle_info"]
+        assert info["author"] == "ada"
+        assert "more" not in info
+
+    async def test_the_stamp_can_be_searched(self, storage: Storage) -> None:
+        await put(storage, "one", {})
+        await put(storage, "two", {}, author=Author(id="eve"))
+        assert await found(storage, {"query": {"term": {"_kuzzle_info.author": "eve"}}}) == ["two"]
+
+
+class TestReads:
+    async def test_get_sees_the_last_write(self, storage: Storage) -> None:
+        await put(storage, "one", {"size": 1})
+        written = await storage.write(a_write("update", "one", {"size": 2}))
+        document = await storage.get(*TARGET, "one")
+        assert (document.id, document.version) == ("one", 2)
+        assert document.source == written.source
+
+    async def test_mget_keeps_the_order_and_the_gaps(self, storage: Storage) -> None:
+        await put(storage, "a", {"size": 1})
+        await put(storage, "b", {"size": 2})
+        documents = await storage.mget(*TARGET, ["b", "none", "a", "b"])
+        assert [each and each.id for each in documents] == ["b", None, "a", "b"]
+        assert await storage.mget(*TARGET, []) == []
+
+
+def scramble(value: Any) -> None:
+    for item in list(value.values()) if isinstance(value, dict) else value:
+        if isinstance(item, (dict, list)):
+            scramble(item)
+    if isinstance(value, dict):
+        value["scrambled"] = 1
+    else:
+        value.append("scrambled")
+
+
+class TestIsolation:
+    """What goes in and what comes out belongs to the caller."""
+
+    CONTENT: ClassVar = {"metadata": {"city": "Paris", "list": [{"x": 1}]}, "kept": {"deep": [1]}}
+
+    @pytest.mark.parametrize("verb", WRITES)
+    async def test_a_write_does_not_alter_its_content(self, storage: Storage, verb: Verb) -> None:
+        if verb != "create":
+            await put(storage, "one", {"metadata": {"floor": 1}})
+        content = copy.deepcopy(self.CONTENT)
+        await storage.write(a_write(verb, "one", content))
+        assert content == self.CONTENT
+
+    async def test_altering_the_content_afterwards_changes_nothing(self, storage: Storage) -> None:
+        content = copy.deepcopy(self.CONTENT)
+        await put(storage, "one", content)
+        scramble(content)
+        assert body((await storage.get(*TARGET, "one")).source) == self.CONTENT
+
+    async def test_altering_what_is_read_changes_nothing(self, storage: Storage) -> None:
+        await put(storage, "one", self.CONTENT)
+        for _ in range(2):  # the second reading may come from a cache
+            document = await storage.get(*TARGET, "one")
+            assert body(document.source) == self.CONTENT
+            scramble(document.source)
+            (many,) = await storage.mget(*TARGET, ["one"])
+            assert many is not None
+            assert body(many.source) == self.CONTENT
+            scramble(many.source)
+
+    async def test_altering_what_a_write_answers_changes_nothing(self, storage: Storage) -> None:
+        await put(storage, "one", self.CONTENT)
+        for size in range(1, 3):
+            written = await storage.write(a_write("update", "one", {"size": size}))
+            expected = {**self.CONTENT, "size": size}
+            assert body(written.source) == expected
+            scramble(written.source)
+            assert written.previous is not None
+            assert "scrambled" not in written.previous
+            assert "scrambled" not in written.previous["kept"]  # type: ignore[operator]
+            scramble(written.previous)
+            assert body((await storage.get(*TARGET, "one")).source) == expected
+
+    async def test_a_deleted_document_is_the_callers_twice(self, storage: Storage) -> None:
+        await put(storage, "one", self.CONTENT)
+        written = await storage.write(a_write("delete", "one"))
+        scramble(written.source)
+        assert body(written.previous) == self.CONTENT
+        changes = await storage.changes(0)
+        assert body(changes[0].changes) == self.CONTENT
+
+    async def test_altering_hits_and_changes_changes_nothing(self, storage: Storage) -> None:
+        await put(storage, "one", self.CONTENT)
+        for _ in range(2):
+            page = await storage.search([TARGET], Search())
+            assert body(page.hits[0].source) == self.CONTENT
+            scramble(page.hits[0].source)
+            (change,) = await storage.changes(0)
+            assert body(change.changes) == self.CONTENT
+            scramble(change.changes)
+
+    async def test_altering_a_mapping_changes_nothing(self, storage: Storage) -> None:
+        before = copy.deepcopy(storage.mapping(*TARGET))
+        scramble(storage.mapping(*TARGET))
+        assert storage.mapping(*TARGET) == before
