@@ -62,7 +62,7 @@ class WebSocketWire:
             return self._refuse(error)
         transport = request.transport
         if transport is None:
-            return _Ended()
+            return Ended()
         transport.write(accepted)
         session = self._open(transport, request)
         self._sessions.add(session)
@@ -79,7 +79,7 @@ class WebSocketWire:
             self._sessions.discard(session)
             self._observer.closed("websocket")
             await session.cancel()
-        return _Ended()
+        return Ended()
 
     async def stop(self, timeout_s: float) -> None:
         """Refuse new work, finish what was let in, close with 1012.
@@ -145,7 +145,7 @@ class WebSocketWire:
         return response
 
 
-class _Ended(web.StreamResponse):
+class Ended(web.StreamResponse):
     """Tells aiohttp that the connection has been answered on, and is over."""
 
     def __init__(self) -> None:

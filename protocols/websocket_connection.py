@@ -151,10 +151,8 @@ class WebSocketConnection:
         for chunk in self._parser.data_to_send():
             if chunk != SEND_EOF:
                 self._transport.write(chunk)
-            elif self._transport.can_write_eof() and not self._transport.is_closing():
-                self._transport.write_eof()
             else:
-                self._transport.close()
+                self._send_eof()
         if self._open and self._parser.close_expected():
             self._end()
             # The client's half of the handshake has to be read.
@@ -164,6 +162,16 @@ class WebSocketConnection:
             self._timer = self._loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)
         elif self._transport.get_write_buffer_size() > self._max_unsent_bytes:
             self._check_reader(0)
+
+    def _send_eof(self) -> None:
+        # After both halves of the handshake, the server closes (RFC 6455, 7.1.1). A client that
+        # was refused may still be sending: closing then would reset the connection, and the
+        # client would never read why.
+        is_clean = self._parser.close_rcvd is not None
+        if is_clean or not self._transport.can_write_eof():
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.write_eof()
 
     def _end(self) -> None:
         if not self._open:
