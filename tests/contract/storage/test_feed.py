@@ -1,0 +1,103 @@
+"""Every engine: the changes feed tells every write once, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from storage.contract import Author, Storage, Verb
+from tests.support.stores import TARGET, a_write, outcome, put
+
+
+async def test_a_row_tells_who_wrote_what_and_when(storage: Storage) -> None:
+    earliest = storage.now_ms()
+    written = await put(storage, "one", {"size": 1})
+    (row,) = await storage.changes(0)
+    assert (row.index, row.collection, row.id, row.version) == (*TARGET, "one", 1)
+    assert (row.author, row.request_id, row.wire) == ("ada", "r1", "mqtt")
+    assert row.action == "create_or_replace"
+    assert row.feed == storage.feed
+    assert row.changes == written.source
+    assert earliest <= row.at_ms <= storage.now_ms()
+
+
+async def test_the_router_itself_is_no_author(storage: Storage) -> None:
+    await put(storage, "one", {}, author=Author())
+    (row,) = await storage.changes(0)
+    assert (row.author, row.request_id, row.wire) == (None, "", "internal")
+
+
+async def test_an_update_tells_what_was_merged(storage: Storage) -> None:
+    await put(storage, "one", {"a": {"x": 1}, "b": 1})
+    forged: Any = {"a": {"y": 2}, "_kuzzle_info": {"author": "root"}}
+    written = await storage.write(a_write("update", "one", forged))
+    row = (await storage.changes(0))[1]
+    assert row.changes == {"a": {"y": 2}, "_kuzzle_info": written.source["_kuzzle_info"]}
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_an_upsert_tells_the_changes_or_the_whole(storage: Storage, exists: bool) -> None:
+    if exists:
+        await put(storage, "one", {"kept": 1})
+    written = await storage.write(a_write("upsert", "one", {"a": 1}, default={"b": 1}))
+    row = (await storage.changes(0))[-1]
+    info = written.source["_kuzzle_info"]
+    assert row.changes == ({"a": 1} if exists else {"a": 1, "b": 1}) | {"_kuzzle_info": info}
+
+
+async def test_a_delete_tells_no_content_and_takes_a_version(storage: Storage) -> None:
+    await put(storage, "one", {})
+    await storage.write(a_write("delete", "one"))
+    await put(storage, "one", {})
+    rows = await storage.changes(0)
+    assert [(row.action, row.version) for row in rows] == [
+        ("create_or_replace", 1),
+        ("delete", 2),
+        ("create_or_replace", 3),
+    ]
+    assert rows[1].changes is None
+
+
+async def test_every_verb_is_told_by_its_name(storage: Storage) -> None:
+    verbs: list[Verb] = ["create", "update", "upsert", "replace", "create_or_replace", "delete"]
+    for verb in verbs:
+        await storage.write(a_write(verb, "one", {}))
+    assert [row.action for row in await storage.changes(0)] == verbs
+
+
+async def test_refused_writes_leave_no_row(storage: Storage) -> None:
+    await outcome(storage.write(a_write("update", "none", {})))
+    await outcome(storage.write(a_write("create", "one", {"size": "x"})))
+    assert await storage.changes(0) == []
+
+
+async def test_rows_come_in_order_from_anywhere(storage: Storage) -> None:
+    for number in range(10):
+        await put(storage, f"d{number}", {})
+    rows = await storage.changes(0)
+    assert [row.id for row in rows] == [f"d{number}" for number in range(10)]
+    numbers = [row.seq for row in rows]
+    assert numbers == sorted(set(numbers))
+    assert await storage.changes(numbers[3]) == rows[4:]
+    assert await storage.changes(numbers[3], limit=2) == rows[4:6]
+    assert await storage.changes(numbers[-1]) == []
+
+
+async def test_the_rows_of_a_document_are_in_the_order_of_its_versions(storage: Storage) -> None:
+    for name in ("a", "b"):
+        await put(storage, name, {})
+    writes = [a_write("update", "ab"[n % 2], {"size": n}) for n in range(100)]
+    await asyncio.gather(*(storage.write(each) for each in writes))
+    rows = await storage.changes(0)
+    for name in ("a", "b"):
+        assert [row.version for row in rows if row.id == name] == list(range(1, 52))
+
+
+async def test_collections_share_the_feed(storage: Storage) -> None:
+    await storage.create_collection("tenant-b", "devices")
+    await put(storage, "one", {})
+    await put(storage, "one", {}, index="tenant-b", collection="devices")
+    rows = await storage.changes(0)
+    assert [(row.index, row.collection) for row in rows] == [TARGET, ("tenant-b", "devices")]
