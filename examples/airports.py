@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Final, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import airportsdata
 
@@ -33,7 +34,8 @@ HEADER: Final = (
 )
 
 
-class Loaded(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Loaded:
     """How many airports the engine holds, and the seconds it took to load them (0: were there)."""
 
     count: int

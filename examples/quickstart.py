@@ -65,7 +65,7 @@ async def _show(console: Console, server: Server) -> None:
     await tour(server, console)
     show_commands(server, console, _trivium())
     console.print(
-        "[bold]What this run is not:[/] safe for others to reach. It has no TLS and no users, "
+        "\n[bold]What this run is not:[/] safe for others to reach. It has no TLS and no users, "
         "everybody may do\neverything; that is why it listens on this machine only.\n"
     )
     console.print("Serving. Ctrl-C stops it.")
@@ -84,11 +84,12 @@ def _show_address(console: Console, server: Server) -> None:
     )
 
 
-def _trivium() -> str:
+def _trivium() -> list[str]:
     beside = Path(sys.executable).with_name("trivium")
     if shutil.which("trivium") == str(beside):
-        return "trivium"
-    return os.path.relpath(beside) if beside.exists() else "python -m trivium"
+        return ["trivium"]
+    python = os.path.relpath(sys.executable)
+    return [os.path.relpath(beside)] if beside.exists() else [python, "-m", "trivium"]
 
 
 if __name__ == "__main__":

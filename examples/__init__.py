@@ -1,0 +1,1 @@
+"""Applications and demonstrations; `make run` starts `quickstart`."""
