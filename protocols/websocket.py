@@ -11,7 +11,7 @@ from aiohttp import web
 from protocols import websocket_handshake
 from protocols.codec import frame
 from protocols.codec.frame import FrameLimits
-from protocols.websocket_connection import CLOSE_TIMEOUT_S, WebSocketConnection
+from protocols.websocket_connection import ConnectionLimits, WebSocketConnection
 from protocols.websocket_session import Terms, WebSocketSession
 from router.envelope import Connection, refusal
 from router.errors import RouterError
@@ -44,6 +44,11 @@ class WebSocketWire:
             max_bytes=settings.frame.max_bytes,
             max_depth=settings.frame.max_depth,
             max_keys=settings.frame.max_keys,
+        )
+        self._limits = ConnectionLimits(
+            max_bytes=settings.frame.max_bytes,
+            max_unsent_bytes=settings.websocket.max_unsent_bytes,
+            idle_timeout_s=settings.websocket.idle_timeout_s,
         )
         self._terms = Terms(limits, settings.limits.requests_per_connection, node)
         self._is_stopping = False
@@ -97,7 +102,9 @@ class WebSocketWire:
             drain.cancel()
         for session in sessions:
             session.wire.close(SERVICE_RESTART, "the router is stopping")
-        await asyncio.wait([s.wire.closed for s in sessions], timeout=CLOSE_TIMEOUT_S + 1)
+        await asyncio.wait(
+            [s.wire.closed for s in sessions], timeout=self._limits.close_timeout_s + 1
+        )
         for session in sessions:
             await session.cancel()
 
@@ -110,12 +117,7 @@ class WebSocketWire:
             raise RouterError("api.process.overloaded")
 
     def _open(self, transport: asyncio.Transport, request: web.BaseRequest) -> WebSocketSession:
-        wire = WebSocketConnection(
-            transport,
-            max_bytes=self._settings.frame.max_bytes,
-            max_unsent_bytes=self._settings.websocket.max_unsent_bytes,
-            idle_timeout_s=self._settings.websocket.idle_timeout_s,
-        )
+        wire = WebSocketConnection(transport, self._limits)
         session = WebSocketSession(
             wire,
             self._router,

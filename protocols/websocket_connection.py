@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
@@ -14,11 +15,27 @@ from protocols.websocket_messages import MessageParser
 
 _log: Final = structlog.get_logger("trivium.websocket")
 
-# Time for the other side's half of a closing handshake.
-CLOSE_TIMEOUT_S: Final = 2.0
-# A burst of answers may pass the limit for a moment although the client reads well.
-SLOW_READER_GRACE_S: Final = 1.0
+# How far a burst of answers may pass the limit, for a moment, although the client reads well.
 SLOW_READER_BURST: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What one connection may hold and how long it may take.
+
+    Attributes:
+        max_bytes: Longest message; a longer one closes with 1009.
+        max_unsent_bytes: A client that leaves more than this unread for `slow_reader_grace_s`,
+            or `SLOW_READER_BURST` times as much at once, is closed with 1011.
+        idle_timeout_s: Without a frame for so long the connection is closed with 1001.
+        close_timeout_s: Time for the client's half of a closing handshake.
+    """
+
+    max_bytes: int
+    max_unsent_bytes: int
+    idle_timeout_s: float
+    slow_reader_grace_s: float = 1.0
+    close_timeout_s: float = 2.0
 
 
 class Receiver(Protocol):
@@ -42,32 +59,21 @@ class WebSocketConnection:
 
     Args:
         transport: Written to directly; reading stops and goes on through it.
-        max_bytes: Longest message; a longer one closes with 1009.
-        max_unsent_bytes: A client that leaves more than this unread for a second, or eight
-            times as much at once, is closed with 1011.
-        idle_timeout_s: Without a frame for so long the connection is closed with 1001.
 
     Attributes:
         closed: Done once the TCP connection is gone.
     """
 
-    def __init__(
-        self,
-        transport: asyncio.Transport,
-        *,
-        max_bytes: int,
-        max_unsent_bytes: int,
-        idle_timeout_s: float,
-    ) -> None:
+    def __init__(self, transport: asyncio.Transport, limits: ConnectionLimits) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._parser = MessageParser(self._deliver, max_bytes=max_bytes)
-        self._max_unsent_bytes = max_unsent_bytes
-        self._idle_timeout_s = idle_timeout_s
+        self._limits = limits
+        self._max_unsent_bytes = limits.max_unsent_bytes
+        self._parser = MessageParser(self._deliver, max_bytes=limits.max_bytes)
         self._receiver: Receiver = _Nobody()
         self._open = True
         self._heard_at = self._loop.time()
-        self._timer = self._loop.call_later(idle_timeout_s, self._check_idle)
+        self._timer = self._loop.call_later(limits.idle_timeout_s, self._check_idle)
         self._slow_timer: asyncio.TimerHandle | None = None
         self.closed: asyncio.Future[None] = self._loop.create_future()
 
@@ -121,7 +127,7 @@ class WebSocketConnection:
             self._check_reader(len(payload))
 
     def close(self, code: int, reason: str) -> None:
-        """Start the closing handshake; the connection is gone at most `CLOSE_TIMEOUT_S` later.
+        """Start the closing handshake; the connection is gone at most `close_timeout_s` later.
 
         Never give 1000: the Kuzzle SDKs read it as their user's own wish, and don't come back.
         """
@@ -159,7 +165,7 @@ class WebSocketConnection:
             if not self._transport.is_closing():
                 self._transport.resume_reading()
             self._timer.cancel()
-            self._timer = self._loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)
+            self._timer = self._loop.call_later(self._limits.close_timeout_s, self._transport.abort)
         elif self._transport.get_write_buffer_size() > self._max_unsent_bytes:
             self._check_reader(0)
 
@@ -183,10 +189,11 @@ class WebSocketConnection:
 
     def _check_idle(self) -> None:
         silent_s = 0.0 if self._receiver.is_busy() else self._loop.time() - self._heard_at
-        if silent_s >= self._idle_timeout_s:
+        left_s = self._limits.idle_timeout_s - silent_s
+        if left_s <= 0:
             self.close(CloseCode.GOING_AWAY, "nothing was received for too long")
         else:
-            self._timer = self._loop.call_later(self._idle_timeout_s - silent_s, self._check_idle)
+            self._timer = self._loop.call_later(left_s, self._check_idle)
 
     def _check_reader(self, sent: int) -> None:
         # One answer may be longer than the limit: what was waiting before it counts.
@@ -194,7 +201,9 @@ class WebSocketConnection:
         if waiting > SLOW_READER_BURST * self._max_unsent_bytes:
             self._cut_off()
         elif self._slow_timer is None and self._open:
-            self._slow_timer = self._loop.call_later(SLOW_READER_GRACE_S, self._check_grace)
+            self._slow_timer = self._loop.call_later(
+                self._limits.slow_reader_grace_s, self._check_grace
+            )
 
     def _check_grace(self) -> None:
         self._slow_timer = None

@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -40,7 +41,7 @@ def accept(request: web.BaseRequest) -> bytes:
     handshake = ServerProtocol(select_subprotocol=_first)
     try:
         head = Headers([(name, v) for name in _READ for v in request.headers.getall(name, ())])
-    except ValueError as error:
+    except InvalidHandshake as error:
         raise _refusal(str(error)) from None
     response = handshake.accept(Request("/", head))
     if response.status_code != 101:

@@ -7,16 +7,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from protocols.codec import frame
 from protocols.codec.frame import BadFrameError, FrameLimits
 from protocols.websocket_connection import WebSocketConnection
-from router.envelope import Connection, Request, Response, refusal
+from router.envelope import Connection, Request, refusal
 from router.errors import RouterError
 from router.ports import ConnectionObserver, Dispatcher
-
-_log: Final = structlog.get_logger("trivium.websocket")
 
 _PONG: Final = b'{"p":2}'
 _LONGEST_PING: Final = 32
@@ -118,7 +114,7 @@ class WebSocketSession:
         try:
             response = await self._dispatcher.dispatch(request)
             if self.wire.is_open:
-                self.wire.send(self._encode(response))
+                self.wire.send(frame.encode(response, room=True, node=self._node))
         finally:
             self._tasks.discard(asyncio.current_task())
             if self._held:
@@ -131,16 +127,6 @@ class WebSocketSession:
             self._start(self._held.popleft())
         if not self._held:
             self.wire.resume_reading()
-
-    def _encode(self, response: Response) -> bytes:
-        try:
-            return frame.encode(response, room=True, node=self._node)
-        except (TypeError, ValueError, RecursionError) as error:
-            # An application's result that is no JSON must not leave its caller waiting.
-            _log.error("answer not encodable", request_id=response.request_id, exc_info=error)
-            failure = RouterError("plugin.runtime.unexpected_error", "the result is not JSON")
-            answer = refusal(failure, request_id=response.request_id)
-            return frame.encode(answer, room=True, node=self._node)
 
     def _refuse(self, error: RouterError, request_id: str | None) -> None:
         # Without an id of the client's there is no room it could listen to.

@@ -10,7 +10,7 @@ from kosoku import FailureError, run_fuzzingclient
 
 from protocols import websocket_handshake
 from protocols.websocket import Ended
-from protocols.websocket_connection import WebSocketConnection
+from protocols.websocket_connection import ConnectionLimits, WebSocketConnection
 from tests.support.websocket import plain_server
 
 # The cases count messages up to 16 MB; the product's limit is a setting.
@@ -42,7 +42,8 @@ async def echo(request: web.BaseRequest) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.write(accepted)
     connection = WebSocketConnection(
-        request.transport, max_bytes=MAX_BYTES, max_unsent_bytes=MAX_BYTES, idle_timeout_s=60
+        request.transport,
+        ConnectionLimits(max_bytes=MAX_BYTES, max_unsent_bytes=MAX_BYTES, idle_timeout_s=60),
     )
     connection.attach(Echo(connection))
     request.protocol.set_parser(connection)

@@ -296,7 +296,7 @@ class TestRequests:
             await connect(server.port) as client,
         ):
             answer = await ask(client, '{"controller":"t","action":"odd","requestId":"o"}')
-            assert_refused(answer, "plugin.runtime.unexpected_error", 500)
+            assert_refused(answer, "plugin.controller.unserializable_response", 500)
             assert answer["room"] == "o"
 
 

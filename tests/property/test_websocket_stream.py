@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.codec.frame import FrameLimits
-from protocols.websocket_connection import WebSocketConnection
+from protocols.websocket_connection import ConnectionLimits, WebSocketConnection
 from protocols.websocket_messages import MessageParser
 from protocols.websocket_session import Terms, WebSocketSession
 from router.envelope import Connection, Request, Response
@@ -48,7 +48,8 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 async def serve(chunks: list[bytes]) -> tuple[MemoryTransport, Answering]:
     transport, dispatcher = MemoryTransport(), Answering()
     connection = WebSocketConnection(
-        transport, max_bytes=MAX_BYTES, max_unsent_bytes=2**20, idle_timeout_s=60
+        transport,
+        ConnectionLimits(max_bytes=MAX_BYTES, max_unsent_bytes=2**20, idle_timeout_s=60),
     )
     terms = Terms(FrameLimits(max_bytes=MAX_BYTES), max_requests=4, node="n")
     session = WebSocketSession(
