@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 from uuid import uuid4
 
+import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.http_parser import RawRequestMessage
@@ -16,9 +17,12 @@ from aiohttp.http_writer import HttpVersion10, StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
-from protocols.codec.rest import VERBS, Answer, Head, head_of
+from protocols.codec.answer import Answer
+from protocols.codec.rest import VERBS, Head, head_of
 from router.errors import RouterError
 from router.settings import HttpSettings
+
+_log: Final = structlog.get_logger("trivium.http")
 
 # How long a connection that is to close goes on reading, so that the client gets its answer
 # rather than a reset (RFC 9112, 9.6).
@@ -167,6 +171,8 @@ class HttpConnection(RequestHandler):
                 raise
         except ConnectionError:
             pass
+        except Exception as error:  # noqa: BLE001 - the boundary: it ends this connection only
+            await self._apologise(error)
         finally:
             if self.transport is not None:
                 self.transport.close()
@@ -235,6 +241,14 @@ class HttpConnection(RequestHandler):
         self._lingering = True
         await self._write(self._front.encode(self._front.refuse(error, head), head, "close"))
         return False
+
+    async def _apologise(self, error: Exception) -> None:
+        fault = RouterError("core.fatal.unexpected_error", type(error).__name__)
+        answer = self._front.refuse(fault, None)
+        _log.error("connection failed", request_id=answer.request_id, exc_info=error)
+        if self._payload_parser is None:
+            with suppress(ConnectionError):
+                await self._write(self._front.encode(answer, None, "close"))
 
     # -- reading ---------------------------------------------------------------------------
 

@@ -1,47 +1,19 @@
-"""HTTP requests to envelopes and envelopes to HTTP responses, once the bytes are framed."""
+"""HTTP requests to envelopes, once the bytes are framed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
-from protocols.codec.compression import compress, preferred
 from protocols.codec.content import decode_body
-from protocols.codec.frame import (
-    BadFrameError,
-    FrameLimits,
-    dumps,
-    encode,
-    envelope,
-    parse,
-    request_of,
-)
-from protocols.codec.route import RouteTable, normal, query_arguments
-from router.envelope import Connection, Json, JsonObject, Request, Response
+from protocols.codec.frame import BadFrameError, FrameLimits, parse, request_of
+from protocols.codec.route import Match, RouteTable, normal, query_arguments
+from router.envelope import Connection, Json, JsonObject, Request
 from router.errors import RouterError
 
 VERBS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-
-# What an action, or whoever feeds it, must not set: these frame the answer.
-_FRAMING: Final = frozenset({"connection", "content-length", "content-encoding", "date"}) | {
-    "content-type",
-    "transfer-encoding",
-}
-
-# The texts of the peer (Kuzzle reference 2.1); browsers compare the header names.
-_CORS: Final = (
-    "Access-Control-Allow-Headers: Content-Type, Access-Control-Allow-Headers, Authorization, "
-    "X-Requested-With, Content-Encoding, Content-Length, X-Kuzzle-Volatile\r\n"
-    "Access-Control-Allow-Methods: GET,POST,PUT,PATCH,DELETE,OPTIONS,HEAD\r\n"
-    "Access-Control-Allow-Credentials: true\r\n"
-)
-_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
-
-# Below this the coding costs more than the bytes that it saves (one TCP segment anyway).
-_COMPRESS_FROM_BYTES: Final = 1_024
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -66,16 +38,6 @@ class Rules(msgspec.Struct, frozen=True):
     max_layers: int
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """A body on its way out, with what its head must say."""
-
-    status: int
-    body: bytes
-    request_id: str
-    headers: Mapping[str, str]
-    content_type: str = "application/json"
-
-
 def head_of(verb: str, target: str, headers: Iterable[tuple[str, str]]) -> Head:
     """The head of a request from its parsed parts.
 
@@ -96,8 +58,13 @@ def head_of(verb: str, target: str, headers: Iterable[tuple[str, str]]) -> Head:
     return Head(verb, normal(path or "/"), query, named)
 
 
-def decode(head: Head, body: bytes, connection: Connection, rules: Rules) -> Request:
+def decode(
+    head: Head, body: bytes, *, connection: Connection, rules: Rules, new_id: str
+) -> Request:
     """Read the one request that an HTTP message carries.
+
+    Args:
+        new_id: The request's id, unless its header, query or frame brings one.
 
     Raises:
         RouterError: `network.http.*`, `api.assert.invalid_type` for a bad `searchBody`.
@@ -106,77 +73,46 @@ def decode(head: Head, body: bytes, connection: Connection, rules: Rules) -> Req
     Source: Kuzzle reference 2.1, "URL -> request".
     """
     try:
-        f"{head.path}{head.query}".encode()
-        content = decode_body(body, head.headers, rules.limits, max_layers=rules.max_layers)
-        if head.path == "/_query" and head.verb == "POST":
-            payload = _query_payload(content)
-        else:
-            payload = _route_payload(head, content, rules)
-        payload["jwt"] = payload.get("jwt") or bearer(head.headers)
-        if "x-kuzzle-volatile" in head.headers:
-            payload["volatile"] = _volatile(head.headers["x-kuzzle-volatile"], rules.limits)
-        return request_of(payload, connection, request_id=head.headers.get("x-kuzzle-request-id"))
+        return _decode(head, body, connection, rules, new_id)
     except BadFrameError as error:
         raise error.as_refusal("network.http.unexpected_error") from None
     except UnicodeEncodeError:
         raise RouterError("network.http.unexpected_error", "the URL is not UTF-8") from None
 
 
+def _decode(head: Head, body: bytes, connection: Connection, rules: Rules, new_id: str) -> Request:
+    if not (head.path.isascii() and head.query.isascii()):
+        f"{head.path}{head.query}".encode()
+    content = decode_body(body, head.headers, rules.limits, max_layers=rules.max_layers)
+    if head.path == "/_query" and head.verb == "POST":
+        payload = _query_payload(content)
+    else:
+        match = rules.routes.find(head.verb, head.path)
+        if match is None:
+            raise RouterError("network.http.url_not_found", head.path)
+        if _is_plain(head) and (content is None or isinstance(content, dict | list)):
+            # The short way of most requests; the long one would come to the same.
+            return Request(
+                controller=match.action.controller,
+                action=match.action.name,
+                connection=connection,
+                request_id=_own_id(head) or new_id,
+                args=dict(match.args),
+                body=content,
+                jwt=bearer(head.headers),
+            )
+        payload = _route_payload(head, match, content, rules.limits)
+    payload["jwt"] = payload.get("jwt") or bearer(head.headers)
+    if "x-kuzzle-volatile" in head.headers:
+        payload["volatile"] = _volatile(head.headers, rules.limits)
+    payload["requestId"] = _own_id(head) or payload.get("requestId") or new_id
+    return request_of(payload, connection)
+
+
 def bearer(headers: Mapping[str, str]) -> str | None:
     """The token of the Authorization header; None, so anonymous, if it isn't `Bearer <token>`."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" and token and " " not in token else None
-
-
-def answer_of(response: Response, head: Head | None, node: str) -> Answer:
-    """The response as a body; indented if `?pretty` was asked for."""
-    if head is not None and head.is_pretty:
-        body = dumps({**envelope(response), "node": node}, pretty=True)
-    else:
-        body = encode(response, node=node)
-    return Answer(response.status, body, response.request_id, response.headers)
-
-
-def encode_answer(
-    answer: Answer, head: Head | None, *, node: str, date: str, connection: str, is_allowed: bool
-) -> bytes:
-    """The response as bytes.
-
-    Args:
-        head: Of the request; None where it couldn't be read.
-        date: As RFC 9110, 5.6.7 writes it.
-        connection: The `Connection` header, empty for none.
-        is_allowed: Whether a browser may show the answer to the page that asked.
-    """
-    headers: Mapping[str, str] = {} if head is None else head.headers
-    body, coding = answer.body, "identity"
-    if len(body) >= _COMPRESS_FROM_BYTES and "accept-encoding" in headers:
-        chosen = preferred(headers["accept-encoding"])
-        if chosen is not None:
-            body, coding = compress(body, chosen), chosen
-    lines = [
-        f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}\r\n"
-        f"X-Kuzzle-Request-Id: {_line(answer.request_id)}\r\n"
-        f"X-Kuzzle-Node: {node}\r\n"
-        "Accept-Encoding: gzip,deflate,identity\r\n"
-        f"{_CORS}"
-        f"Content-Type: {answer.content_type}\r\n"
-        f"Content-Encoding: {coding}\r\n"
-        f"Date: {date}\r\n"
-        f"Content-Length: {len(body)}\r\n"
-    ]
-    if connection:
-        lines.append(f"Connection: {connection}\r\n")
-    if "origin" in headers:
-        origin = _line(headers["origin"])
-        allow = f"Access-Control-Allow-Origin: {origin}\r\n" if is_allowed else ""
-        lines.append(f"{allow}Vary: Origin\r\n")
-    for name, value in answer.headers.items():
-        if name.lower() not in _FRAMING:
-            lines.append(f"{_token(name)}: {_line(value)}\r\n")
-    lines.append("\r\n")
-    text = "".join(lines).encode("utf-8", "replace")
-    return text if head is not None and head.verb == "HEAD" else text + body
 
 
 def _query_payload(content: Json) -> JsonObject:
@@ -187,14 +123,11 @@ def _query_payload(content: Json) -> JsonObject:
     return content
 
 
-def _route_payload(head: Head, content: Json, rules: Rules) -> JsonObject:
-    match = rules.routes.find(head.verb, head.path)
-    if match is None:
-        raise RouterError("network.http.url_not_found", head.path)
-    payload = query_arguments(head.query) if head.query else {}
+def _route_payload(head: Head, match: Match, content: Json, limits: FrameLimits) -> JsonObject:
+    payload = query_arguments(head.query)
     payload.update(match.args)
     if content is None and head.verb == "GET" and "searchBody" in payload:
-        content = _search_body(payload.pop("searchBody"), rules.limits)
+        content = _search_body(payload.pop("searchBody"), limits)
     if content is not None or "body" not in payload:
         payload["body"] = content
     payload["controller"] = match.action.controller
@@ -214,9 +147,17 @@ def _search_body(text: Json, limits: FrameLimits) -> Json:
     return value
 
 
-def _volatile(text: str, limits: FrameLimits) -> Json:
+def _is_plain(head: Head) -> bool:
+    return not head.query and "x-kuzzle-volatile" not in head.headers
+
+
+def _own_id(head: Head) -> str | None:
+    return head.headers.get("x-kuzzle-request-id")
+
+
+def _volatile(headers: Mapping[str, str], limits: FrameLimits) -> Json:
     try:
-        return parse(text.encode(), limits)
+        return parse(headers["x-kuzzle-volatile"].encode(), limits)
     except BadFrameError as error:
         raise RouterError("network.http.volatile_parse_failed", error.reason) from None
 
@@ -227,12 +168,3 @@ def _latin(value: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-def _line(value: str) -> str:
-    # A line break in a value would let its author write headers of his own.
-    return value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)
-
-
-def _token(name: str) -> str:
-    return "".join(c for c in name if c.isalnum() or c in "-_") or "X-Unnamed"

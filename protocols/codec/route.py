@@ -64,7 +64,9 @@ class RouteTable:
         leaf = _walk(self._root, path.split("/"), 1, verb, values)
         if leaf is None:
             return None
-        return Match(leaf.action, dict(zip(leaf.names, map(decoded, values), strict=True)))
+        if "%" in path:
+            values = [decoded(value) for value in values]
+        return Match(leaf.action, dict(zip(leaf.names, values, strict=True)))
 
     def _add(self, verb: str, path: str, action: Action) -> None:
         node, names = self._root, []

@@ -415,6 +415,17 @@ class TestUpgrades:
             answer = await house.ask(get("/", *self.HEADERS, "Origin: https://evil.example"))
             assert_refused(answer, "trivium.origin.refused", 403)
 
+    async def test_a_fault_ends_its_connection_only(self) -> None:
+        async def stumble(request: web.BaseRequest) -> web.StreamResponse:
+            raise ZeroDivisionError("made for the test")
+
+        async with open_house(upgrade=stumble) as house:
+            client = await house.client()
+            answer = await client.ask(get("/", *self.HEADERS))
+            assert_refused(answer, "core.fatal.unexpected_error", 500)
+            assert await client.read_rest() == b""
+            assert (await house.ask(get("/_now"))).status == 200
+
     async def test_without_websockets(self, house: House) -> None:
         answer = await house.ask(get("/", *self.HEADERS))
         assert_refused(answer, "trivium.unsupported.feature", 501)

@@ -1,0 +1,102 @@
+"""Envelopes to HTTP responses: the body, its coding, and the head above it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from protocols.codec.compression import compress, preferred
+from protocols.codec.frame import dumps, encode, envelope
+from protocols.codec.rest import Head
+from router.envelope import Response
+
+# What an action, or whoever feeds it, must not set: these frame the answer.
+_FRAMING: Final = frozenset({"connection", "content-length", "content-encoding", "date"}) | {
+    "content-type",
+    "transfer-encoding",
+}
+
+# The texts of the peer (Kuzzle reference 2.1); browsers compare the header names.
+_CORS: Final = (
+    "Access-Control-Allow-Headers: Content-Type, Access-Control-Allow-Headers, Authorization, "
+    "X-Requested-With, Content-Encoding, Content-Length, X-Kuzzle-Volatile\r\n"
+    "Access-Control-Allow-Methods: GET,POST,PUT,PATCH,DELETE,OPTIONS,HEAD\r\n"
+    "Access-Control-Allow-Credentials: true\r\n"
+)
+# RFC 9110, 5.6.2, less the characters that nobody uses.
+_NO_TOKEN: Final = re.compile(r"[^A-Za-z0-9_-]")
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+# Below this the coding costs more than the bytes that it saves (one TCP segment anyway).
+_COMPRESS_FROM_BYTES: Final = 1_024
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A body on its way out, with what its head must say."""
+
+    status: int
+    body: bytes
+    request_id: str
+    headers: Mapping[str, str]
+    content_type: str = "application/json"
+
+
+def answer_of(response: Response, head: Head | None, node: str) -> Answer:
+    """The response as a body; indented if `?pretty` was asked for."""
+    if head is not None and head.is_pretty:
+        body = dumps({**envelope(response), "node": node}, pretty=True)
+    else:
+        body = encode(response, node=node)
+    return Answer(response.status, body, response.request_id, response.headers)
+
+
+def encode_answer(
+    answer: Answer, head: Head | None, *, node: str, date: str, connection: str, is_allowed: bool
+) -> bytes:
+    """The response as bytes.
+
+    Args:
+        head: Of the request; None where it couldn't be read.
+        date: As RFC 9110, 5.6.7 writes it.
+        connection: The `Connection` header, empty for none.
+        is_allowed: Whether a browser may show the answer to the page that asked.
+    """
+    headers: Mapping[str, str] = {} if head is None else head.headers
+    body, coding = answer.body, "identity"
+    if len(body) >= _COMPRESS_FROM_BYTES and "accept-encoding" in headers:
+        chosen = preferred(headers["accept-encoding"])
+        if chosen is not None:
+            body, coding = compress(body, chosen), chosen
+    lines = [
+        f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}\r\n"
+        f"X-Kuzzle-Request-Id: {_line(answer.request_id)}\r\n"
+        f"X-Kuzzle-Node: {node}\r\n"
+        "Accept-Encoding: gzip,deflate,identity\r\n"
+        f"{_CORS}"
+        f"Content-Type: {answer.content_type}\r\n"
+        f"Content-Encoding: {coding}\r\n"
+        f"Date: {date}\r\n"
+        f"Content-Length: {len(body)}\r\n"
+    ]
+    if connection:
+        lines.append(f"Connection: {connection}\r\n")
+    if "origin" in headers:
+        origin = _line(headers["origin"])
+        allow = f"Access-Control-Allow-Origin: {origin}\r\n" if is_allowed else ""
+        lines.append(f"{allow}Vary: Origin\r\n")
+    for name, value in answer.headers.items():
+        token = _NO_TOKEN.sub("", name)
+        if token and token.lower() not in _FRAMING:
+            lines.append(f"{token}: {_line(value)}\r\n")
+    lines.append("\r\n")
+    text = "".join(lines).encode("utf-8", "replace")
+    return text if head is not None and head.verb == "HEAD" else text + body
+
+
+def _line(value: str) -> str:
+    # A line break in a value would let its author write headers of his own.
+    return value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)
