@@ -65,16 +65,14 @@ def in_order(found: Iterable[_Found], sort: Sequence[Sort]) -> list[_Found]:
 
 
 def sort_value(key: Sort, id: str, fields: FieldValues) -> Scalar:
-    """What a document is sorted by (1 and 0 for booleans); None if it lacks the field."""
+    """The value that a document is sorted by; None if it lacks the field."""
     if key.field == ID:
         return id
     values = fields.get(key.field)
     if not values:
         return None
     chosen = max(values) if key.descending else min(values)
-    if isinstance(chosen, tuple):
-        return None
-    return int(chosen) if isinstance(chosen, bool) else chosen
+    return None if isinstance(chosen, tuple) else chosen
 
 
 def _by(key: Sort, found: list[_Found]) -> list[_Found]:

@@ -1,0 +1,344 @@
+"""Every engine: what each clause of a query finds, and in what order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storage.contract import Storage
+from storage.dsl import read_search
+from tests.support.stores import INDEX, TARGET, a_write, found, put, refused
+
+PARIS = {"lat": 48.8566, "lon": 2.3522}
+DOCUMENTS: dict[str, Any] = {
+    "a": {"model": "Truck", "size": 1, "ratio": 0.5, "live": True, "tags": ["red", "blue"]},
+    "b": {"model": "Truck", "size": [5, 9], "live": False, "seen": "2026-01-31T10:00:00Z"},
+    "c": {"model": "Crate", "size": 3, "seen": 1_767_225_600_000, "place": PARIS},
+    "d": {"tags": [], "size": None, "metadata": {"city": "Lyon", "floor": -2}},
+    "e": {"model": ["Crate", "Box"], "address": "10.1.2.3", "note": "Hello", "ratio": 7},
+}
+
+
+@pytest.fixture
+async def fleet(storage: Storage) -> Storage:
+    """The storage with the documents above, each written twice so that indexes have moved."""
+    for name, content in DOCUMENTS.items():
+        await put(storage, name, {"model": "Old", "size": 77, "live": True, "place": [0, 0]})
+        await put(storage, name, content, refresh=True)
+    return storage
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, "abcde"),
+        ({"match_all": {}}, "abcde"),
+        ({"match_all": {"boost": 2}}, "abcde"),
+        ({"match_none": {}}, ""),
+        ({"ids": {"values": ["c", "a", "none", "c"]}}, "ac"),
+        ({"ids": {"values": "b"}}, "b"),
+        ({"ids": {"values": []}}, ""),
+        # term and terms
+        ({"term": {"model": "Truck"}}, "ab"),
+        ({"term": {"model": {"value": "Box"}}}, "e"),
+        ({"term": {"model": "truck"}}, ""),
+        ({"term": {"_id": "a"}}, "a"),
+        ({"terms": {"_id": ["e", "a"]}}, "ae"),
+        ({"terms": {"model": ["Box", "Truck", "x"]}}, "abe"),
+        ({"terms": {"model": []}}, ""),
+        ({"term": {"tags": "blue"}}, "a"),
+        ({"term": {"size": 9}}, "b"),
+        ({"term": {"size": "9"}}, "b"),
+        ({"term": {"size": 9.0}}, "b"),
+        ({"term": {"size": 9.5}}, ""),
+        ({"terms": {"size": [1, 3.0, 2**70]}}, "ac"),
+        ({"terms": {"size": [*range(100, 200), 5]}}, "b"),
+        ({"terms": {"model": [*map(str, range(100)), "Crate"]}}, "ce"),
+        ({"term": {"ratio": 0.5}}, "a"),
+        ({"term": {"live": True}}, "a"),
+        ({"term": {"live": "false"}}, "b"),
+        ({"term": {"metadata.city": "Lyon"}}, "d"),
+        ({"term": {"metadata.floor": -2}}, "d"),
+        ({"term": {"seen": "2026-01-31T10:00:00.000Z"}}, "b"),
+        ({"term": {"seen": "2026-01-31"}}, "b"),
+        ({"term": {"seen": 1_767_225_600_000}}, "c"),
+        ({"terms": {"seen": ["2026-01-31", "2026-01-01T00:00:00.000Z"]}}, "bc"),
+        ({"term": {"address": "10.1.2.3"}}, "e"),
+        ({"term": {"address": "10.0.0.0/8"}}, "e"),
+        ({"term": {"address": "11.0.0.0/8"}}, ""),
+        # what isn't mapped matches nothing
+        ({"term": {"unknown": 1}}, ""),
+        ({"term": {"metadata": "Lyon"}}, ""),
+        ({"range": {"unknown": {"gt": 1}}}, ""),
+        ({"exists": {"field": "unknown"}}, ""),
+        ({"term": {"parts.name": "x"}}, ""),
+        ({"bool": {"must_not": {"term": {"unknown": 1}}}}, "abcde"),
+        # range
+        ({"range": {"size": {"gt": 1}}}, "bc"),
+        ({"range": {"size": {"gte": 1, "lt": 3}}}, "a"),
+        ({"range": {"size": {"gt": 5, "lt": 9}}}, ""),
+        ({"range": {"size": {"gte": 6, "lte": 8}}}, ""),
+        ({"range": {"size": {"gt": 8.5}}}, "b"),
+        ({"range": {"size": {"lt": "3"}}}, "a"),
+        ({"range": {"size": {}}}, "abc"),
+        ({"range": {"size": {"gte": None, "lte": 1}}}, "a"),
+        ({"range": {"size": {"lt": 10**30}}}, "abc"),
+        ({"range": {"model": {"gte": "Crate", "lt": "D"}}}, "ce"),
+        ({"range": {"live": {"gte": True}}}, "a"),
+        ({"range": {"seen": {"gte": "2026-01-31"}}}, "b"),
+        ({"range": {"seen": {"gt": "2026-01-31"}}}, ""),
+        ({"range": {"seen": {"lte": "2026-01-31"}}}, "bc"),
+        ({"range": {"seen": {"lt": 1_767_225_600_001}}}, "c"),
+        ({"range": {"seen": {"gte": "31/01/2026", "format": "dd/MM/yyyy"}}}, "b"),
+        ({"range": {"_kuzzle_info.createdAt": {"gt": 0}}}, "abcde"),
+        ({"range": {"address": {"gte": "10.0.0.0", "lte": "10.255.0.0"}}}, "e"),
+        # exists
+        ({"exists": {"field": "size"}}, "abc"),
+        ({"exists": {"field": "tags"}}, "a"),
+        ({"exists": {"field": "place"}}, "c"),
+        ({"exists": {"field": "note"}}, "e"),
+        ({"exists": {"field": "metadata"}}, "d"),
+        ({"exists": {"field": "metadata.city"}}, "d"),
+        ({"exists": {"field": "model.text"}}, "abce"),
+        ({"exists": {"field": "blob"}}, ""),
+        ({"exists": {"field": "_id"}}, "abcde"),
+        ({"exists": {"field": "_kuzzle_info"}}, "abcde"),
+        # geo_distance: Versailles lies 17 km from Paris
+        ({"geo_distance": {"distance": "20km", "place": {"lat": 48.8, "lon": 2.13}}}, "c"),
+        ({"geo_distance": {"distance": "10km", "place": "48.8,2.13"}}, ""),
+        ({"geo_distance": {"distance": 20_000, "place": [2.13, 48.8]}}, "c"),
+        ({"geo_distance": {"distance": 20, "unit": "km", "place": [2.13, 48.8]}}, "c"),
+        ({"geo_distance": {"distance": "30000km", "place": [179.9, -89.9]}}, "c"),
+        ({"geo_distance": {"distance": "1m", "place": [0, 0]}}, ""),
+        # bool
+        ({"bool": {}}, "abcde"),
+        ({"bool": {"must": [{"term": {"model": "Truck"}}, {"term": {"size": 1}}]}}, "a"),
+        ({"bool": {"filter": {"term": {"model": "Truck"}}}}, "ab"),
+        ({"bool": {"must_not": [{"term": {"model": "Truck"}}, {"ids": {"values": "c"}}]}}, "de"),
+        ({"bool": {"should": [{"term": {"size": 1}}, {"term": {"live": False}}]}}, "ab"),
+        ({"bool": {"should": []}}, "abcde"),
+        (
+            {"bool": {"must": {"term": {"model": "Truck"}}, "should": {"term": {"size": 3}}}},
+            "ab",
+        ),
+        (
+            {
+                "bool": {
+                    "filter": [{"exists": {"field": "model"}}],
+                    "should": [{"term": {"size": 3}}, {"term": {"size": 1}}],
+                    "minimum_should_match": 1,
+                }
+            },
+            "ac",
+        ),
+        (
+            {
+                "bool": {
+                    "should": [
+                        {"term": {"model": "Truck"}},
+                        {"term": {"live": True}},
+                        {"term": {"size": 9}},
+                    ],
+                    "minimum_should_match": 2,
+                }
+            },
+            "ab",
+        ),
+        ({"bool": {"should": {"match_all": {}}, "minimum_should_match": 2}}, ""),
+        ({"bool": {"should": {"match_none": {}}, "minimum_should_match": 0}}, "abcde"),
+        (
+            {"bool": {"should": {"match_all": {}}, "must_not": {"exists": {"field": "size"}}}},
+            "de",
+        ),
+        (
+            {"bool": {"must": {"bool": {"must_not": {"bool": {"must": {"match_none": {}}}}}}}},
+            "abcde",
+        ),
+        ({"constant_score": {"filter": {"term": {"size": 3}}}}, "c"),
+    ],
+)
+async def test_a_query_finds(fleet: Storage, query: Any, expected: str) -> None:
+    assert "".join(await found(fleet, {"query": query})) == expected
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ([], "abcde"),
+        ({}, "abcde"),
+        ("_id", "abcde"),
+        ({"_id": "desc"}, "edcba"),
+        (["_score"], "abcde"),
+        # Of several values the lowest counts, descending the highest; without one, last.
+        ("size", "acbde"),
+        ([{"size": "desc"}], "bcade"),
+        ([{"size": {"order": "desc", "missing": "_first"}}], "debca"),
+        ([{"size": {"missing": "_first"}}], "deacb"),
+        ([{"model": {"order": "asc"}}], "ecabd"),
+        (["model", {"size": "desc"}], "ecbad"),
+        ([{"model": "desc"}, {"_id": "desc"}], "baecd"),
+        ([{"live": "asc"}], "bacde"),
+        ([{"live": "desc"}, {"_id": "desc"}], "abedc"),
+        ([{"ratio": "asc"}], "aebcd"),
+        ([{"seen": "desc"}], "bcade"),
+        ([{"metadata.floor": "asc"}], "dabce"),
+        ([{"unknown": {"order": "asc", "unmapped_type": "long"}}, {"_id": "desc"}], "edcba"),
+    ],
+)
+async def test_a_search_is_in_order(fleet: Storage, sort: Any, expected: str) -> None:
+    assert "".join(await found(fleet, {"sort": sort})) == expected
+
+
+async def test_hits_tell_what_they_were_sorted_by(fleet: Storage) -> None:
+    body: Any = {"sort": [{"size": "desc"}, "model", "live", "seen", "_id"], "size": 3}
+    page = await fleet.search([TARGET], read_search(body))
+    assert [hit.sort for hit in page.hits] == [
+        [9, "Truck", False, 1_769_853_600_000, "b"],
+        [3, "Crate", None, 1_767_225_600_000, "c"],
+        [1, "Truck", True, None, "a"],
+    ]
+    kinds = [type(hit.sort[2]).__name__ for hit in page.hits]
+    assert kinds == ["bool", "NoneType", "bool"]
+
+
+async def test_a_hit_tells_its_document_and_place(fleet: Storage) -> None:
+    page = await fleet.search([TARGET], read_search({"query": {"ids": {"values": ["a"]}}}))
+    (hit,) = page.hits
+    assert (hit.index, hit.collection, hit.id, hit.score) == (*TARGET, "a", 1.0)
+    assert hit.source == (await fleet.get(*TARGET, "a")).source
+    assert hit.sort == []
+
+
+async def test_pages_are_cut_out_of_an_exact_total(fleet: Storage) -> None:
+    cuts = {(0, 2): "ab", (2, 2): "cd", (4, 2): "e", (5, 2): "", (0, 0): "", (1, 100): "bcde"}
+    for (offset, size), expected in cuts.items():
+        page = await fleet.search([TARGET], read_search({"from": offset, "size": size}))
+        assert "".join(hit.id for hit in page.hits) == expected
+        assert page.total == 5
+
+
+async def test_the_default_page_holds_ten(storage: Storage) -> None:
+    await storage.bulk([a_write("create", f"d{number:02}") for number in range(12)])
+    await storage.refresh(*TARGET)
+    page = await storage.search([TARGET], read_search(None))
+    assert [hit.id for hit in page.hits] == [f"d{number:02}" for number in range(10)]
+    assert page.total == 12
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (True, {"model", "metadata", "_kuzzle_info"}),
+        (False, set()),
+        ([], {"model", "metadata", "_kuzzle_info"}),
+        ("model", {"model"}),
+        (["mod*", "none"], {"model"}),
+        ({"excludes": ["_kuzzle_info", "metadata"]}, {"model"}),
+        ({"includes": ["model", "metadata"], "excludes": ["model"]}, {"metadata"}),
+    ],
+)
+async def test_only_the_wanted_parts_are_shown(
+    storage: Storage, source: Any, expected: set[str]
+) -> None:
+    await put(storage, "one", {"model": "M", "metadata": {"city": "x", "list": [{"a": 1, "b": 2}]}})
+    page = await storage.search([TARGET], read_search({"_source": source}))
+    assert set(page.hits[0].source) == expected
+
+
+async def test_parts_are_wanted_by_path(storage: Storage) -> None:
+    await put(storage, "one", {"metadata": {"city": "x", "list": [{"a": 1, "b": 2}, {"b": 3}]}})
+    page = await storage.search([TARGET], read_search({"_source": "metadata.list.a"}))
+    assert page.hits[0].source == {"metadata": {"list": [{"a": 1}]}}
+
+
+class TestManyCollections:
+    @pytest.fixture
+    async def two(self, fleet: Storage) -> Storage:
+        mapping: Any = {"properties": {"size": {"type": "double"}, "own": {"type": "keyword"}}}
+        await fleet.create_collection("tenant-b", "assets", mapping)
+        for name, size in (("a", 2.5), ("z", 100)):
+            content = {"size": size, "own": "x"}
+            await put(fleet, name, content, index="tenant-b", refresh=True)
+        return fleet
+
+    async def test_hits_of_all_are_in_one_order(self, two: Storage) -> None:
+        search = read_search({"sort": [{"size": "desc"}], "size": 4})
+        page = await two.search([TARGET, ("tenant-b", "assets")], search)
+        assert [(hit.index, hit.id) for hit in page.hits] == [
+            ("tenant-b", "z"),
+            (INDEX, "b"),
+            (INDEX, "c"),
+            ("tenant-b", "a"),
+        ]
+        assert page.total == 7
+
+    async def test_ties_are_broken_by_id_over_all(self, two: Storage) -> None:
+        ids = await found(two, {}, TARGET, ("tenant-b", "assets"))
+        assert "".join(ids) == "aabcdez"
+
+    async def test_each_field_is_looked_for_where_it_is_mapped(self, two: Storage) -> None:
+        body = {"query": {"term": {"own": "x"}}}
+        assert await found(two, body, TARGET, ("tenant-b", "assets")) == ["a", "z"]
+
+    async def test_a_collection_named_twice_counts_once(self, two: Storage) -> None:
+        assert len(await found(two, {}, TARGET, TARGET)) == 5
+
+    async def test_no_collections_hold_nothing(self, two: Storage) -> None:
+        page = await two.search([], read_search(None))
+        assert (page.hits, page.total) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": {"term": {"size": "many"}}},
+        {"query": {"term": {"size": True}}},
+        {"query": {"term": {"live": "maybe"}}},
+        {"query": {"term": {"live": 1}}},
+        {"query": {"range": {"seen": {"gt": "yesterday"}}}},
+        {"query": {"term": {"address": "10.0.0.0/99"}}},
+        {"query": {"term": {"place": "1,2"}}},
+        {"query": {"term": {"blob": "x"}}},
+        {"query": {"range": {"_id": {"gt": "a"}}}},
+        {"query": {"geo_distance": {"distance": "1km", "size": [1, 2]}}},
+        {"query": {"geo_distance": {"distance": "1km", "unknown": [1, 2]}}},
+        {"sort": "note"},
+        {"sort": "place"},
+        {"sort": "blob"},
+        {"sort": "unknown"},
+        {"sort": "metadata"},
+    ],
+)
+async def test_what_a_field_cannot_answer_is_refused(fleet: Storage, body: Any) -> None:
+    with refused("services.storage.unexpected_bad_request"):
+        await fleet.search([TARGET], read_search(body))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"term": {"note": "hello"}},
+        {"range": {"note": {"gt": "a"}}},
+        {"range": {"seen": {"gt": "now-1d"}}},
+        {"range": {"seen": {"gt": "2026-01-01||+1d"}}},
+    ],
+)
+async def test_what_this_store_has_not_is_refused_by_name(fleet: Storage, query: Any) -> None:
+    with refused("trivium.unsupported.feature"):
+        await fleet.search([TARGET], read_search({"query": query}))
+
+
+async def test_a_refused_count_is_refused_like_its_search(fleet: Storage) -> None:
+    with refused("services.storage.unexpected_bad_request"):
+        await fleet.count([TARGET], read_search({"query": {"term": {"size": "many"}}}))
+
+
+async def test_an_update_moves_a_document_in_every_index(fleet: Storage) -> None:
+    changes = {"model": ["Van", "Truck"], "size": [5], "place": None, "live": None}
+    await fleet.write(a_write("update", "b", changes, refresh=True))
+    assert await found(fleet, {"query": {"term": {"model": "Van"}}}) == ["b"]
+    assert await found(fleet, {"query": {"term": {"model": "Truck"}}}) == ["a", "b"]
+    assert await found(fleet, {"query": {"term": {"size": 9}}}) == []
+    assert await found(fleet, {"query": {"term": {"size": 5}}}) == ["b"]
+    assert await found(fleet, {"query": {"exists": {"field": "live"}}}) == ["a"]
