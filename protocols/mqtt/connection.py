@@ -10,7 +10,8 @@ from typing import Final, Protocol, cast
 import structlog
 
 from protocols.codec.mqtt.reasons import Reason
-from protocols.mqtt.session import Job, Session
+from protocols.mqtt.job import Job
+from protocols.mqtt.session import Session
 from protocols.mqtt.terms import Terms
 from router.envelope import Connection, Request, Response
 
@@ -67,7 +68,6 @@ class MqttConnection(asyncio.Protocol):
         self._session: Session
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = math.inf
         self._slow_timer: asyncio.TimerHandle | None = None
         self._is_reading = True
         self._is_named = False
@@ -161,7 +161,7 @@ class MqttConnection(asyncio.Protocol):
             self._close()
         elif session.is_paused is self._is_reading:
             self._set_reading(not session.is_paused)
-        if session.deadline < self._timer_at:
+        if session.is_hurried and not self._is_closing:
             self._arm()
 
     def _set_reading(self, is_reading: bool) -> None:
@@ -182,12 +182,13 @@ class MqttConnection(asyncio.Protocol):
             self._check_reader(len(chunk))
 
     def _arm(self) -> None:
+        self._session.is_hurried = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._timer_at = self._session.deadline
-        if self._timer_at != math.inf:
-            self._timer = self._loop.call_at(self._timer_at, self._tick)
+        deadline = self._session.deadline
+        if deadline != math.inf:
+            self._timer = self._loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:
         self._session.tick(self._loop.time())

@@ -8,7 +8,7 @@ from typing import Final
 
 from protocols.codec.mqtt.reasons import Reason
 from protocols.mqtt.connection import LINGER_S, MqttConnection
-from protocols.mqtt.session import Job
+from protocols.mqtt.job import Job
 from protocols.mqtt.terms import Terms, terms_of
 from router.envelope import Request
 from router.ports import ConnectionObserver, Dispatcher

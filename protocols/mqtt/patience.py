@@ -41,12 +41,12 @@ class Patience:
         self._heard_at = now
         self._packet_began_at = None
 
-    def wait_for_rest(self, is_partial: bool, now: float) -> None:
-        """All that came has been read, and ended within a packet or between two."""
-        if not is_partial:
-            self._packet_began_at = None
-        elif self._packet_began_at is None:
-            self._packet_began_at = now
+    def wait_for_rest(self, now: float) -> bool:
+        """What came last ended within a packet; whether that packet has just begun."""
+        if self._packet_began_at is not None:
+            return False
+        self._packet_began_at = now
+        return True
 
     def complaint(self) -> tuple[Reason, str]:
         """Why the client was overdue at the deadline."""

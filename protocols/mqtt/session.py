@@ -10,7 +10,7 @@ import msgspec
 
 from protocols.codec import frame
 from protocols.codec.frame import BadFrameError
-from protocols.codec.mqtt.encode import encode
+from protocols.codec.mqtt.encode import encode, encode_message, message_head
 from protocols.codec.mqtt.packets import (
     V3_1_1,
     V5,
@@ -35,6 +35,7 @@ from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
 from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import handshake
 from protocols.mqtt.inbox import Inbox, Receipt
+from protocols.mqtt.job import Job
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.patience import Patience
 from protocols.mqtt.subscriptions import Subscriptions
@@ -44,17 +45,6 @@ from router.envelope import Connection, Request, Response, refusal
 BAD_FRAME: Final = "network.mqtt.unexpected_error"
 
 _ORDERLY: Final = frozenset({Reason.SESSION_TAKEN_OVER, Reason.SERVER_SHUTTING_DOWN})
-
-
-class Job:
-    """One request at work, and where its answer goes. `request` is what to dispatch."""
-
-    __slots__ = ("publish", "receipt", "request")
-
-    def __init__(self, publish: Publish, receipt: Receipt | None, request: Request) -> None:
-        self.publish = publish
-        self.receipt = receipt
-        self.request = request
 
 
 class Session:
@@ -72,11 +62,14 @@ class Session:
         out: Bytes to write, in order.
         jobs: Requests to dispatch, in order; each must come back by `answered`.
         refused: Short fixed texts, one for each thing that was refused.
+        is_paused: Nothing should be read from the client until answers have been made.
+        is_hurried: `deadline` has come nearer; the caller resets this.
         said_goodbye: Whether the client itself ended the connection.
         version: The protocol level; 0 until a CONNECT has told it.
     """
 
     __slots__ = (
+        "_answer_head",
         "_at_work",
         "_decoder",
         "_inbox",
@@ -92,6 +85,8 @@ class Session:
         "connection",
         "is_connected",
         "is_ended",
+        "is_hurried",
+        "is_paused",
         "jobs",
         "out",
         "refused",
@@ -106,6 +101,8 @@ class Session:
         self.version = 0
         self.is_connected = False
         self.is_ended = False
+        self.is_paused = False
+        self.is_hurried = True
         self.said_goodbye = False
         self.out: list[bytes] = []
         self.jobs: list[Job] = []
@@ -116,19 +113,15 @@ class Session:
         self._decoder = Decoder(max_bytes=terms.max_packet_bytes)
         self._patience = Patience(terms, now)
         self._at_work = 0
+        self._answer_head = b""
         self._will: Will | None = None
         self._tells_problems = True
         self._max_packet_bytes = math.inf
         self._inbox = Inbox(self._send, receive_maximum=None)
-        self._outbox = Outbox(self._send, receive_maximum=65_535)
+        self._outbox = Outbox(self._publish, receive_maximum=65_535)
         self._subscriptions = Subscriptions(terms, V3_1_1)
 
     # -- what the connection should do --------------------------------------------------
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether nothing should be read from the client until answers have been made."""
-        return self._is_held or self._at_work >= self._terms.requests_per_connection
 
     @property
     def held_bytes(self) -> int:
@@ -150,14 +143,15 @@ class Session:
 
     def answered(self, job: Job, response: Response, now: float) -> None:
         """The answer to a job is made: send it, acknowledge its PUBLISH, read on."""
-        was_paused = self.is_paused
         self._at_work -= 1
         if self.is_ended:
             return
         self._answer(job.publish, response)
         if job.receipt is not None:
             self._inbox.settle(job.receipt)
-        if was_paused:
+        if self.is_paused and not self._is_held:
+            self.is_paused = False
+            self.is_hurried = True
             self._patience.hear(now)
             self._read(now)
 
@@ -183,7 +177,7 @@ class Session:
 
     def pause(self) -> None:
         """Read nothing more from the client for good; answers still go out."""
-        self._is_held = True
+        self.is_paused = self._is_held = True
 
     def lost(self) -> Request | None:
         """The connection is gone; the request that the client left for this case, if any.
@@ -213,7 +207,8 @@ class Session:
                 self._handle(packet)
             except PacketError as error:
                 self._refuse(error)
-        self._patience.wait_for_rest(self._decoder.is_partial, now)
+        if self._decoder.is_partial and self._patience.wait_for_rest(now):
+            self.is_hurried = True
 
     def _handle(self, packet: Packet) -> None:
         kind = type(packet)
@@ -228,10 +223,11 @@ class Session:
         if self.is_connected:
             self.end(error.reason, error.text)
             return
-        self.version = error.version or self.version
-        connack = handshake.refusal(error, self.version) if self.version else None
-        if connack is not None:
-            self.version = min(max(self.version, V3_1_1), V5)
+        told = error.version if error.version is not None else self.version or None
+        connack = None if told is None else handshake.refusal(error, told)
+        if told is not None and connack is not None:
+            # A level that nobody knows is answered in the nearest one that we do.
+            self.version = min(max(told, V3_1_1), V5)
             self._send(connack)
         self.is_ended = True
         self.refused.append(error.reason.name.lower())
@@ -240,29 +236,38 @@ class Session:
         encoded = encode(packet, self.version)
         if len(encoded) <= self._max_packet_bytes:
             self.out.append(encoded)
-        elif isinstance(packet, Publish):
-            # [MQTT-3.1.2-25]: as if it had been sent.
-            self.refused.append("answer_too_large")
         elif getattr(packet, "properties", NO_PROPERTIES) is not NO_PROPERTIES:
             self._send(msgspec.structs.replace(packet, properties=NO_PROPERTIES))
+
+    def _publish(self, packet: Publish) -> None:
+        self._push(encode(packet, self.version))
+
+    def _push(self, message: bytes) -> None:
+        if len(message) <= self._max_packet_bytes:
+            self.out.append(message)
+        else:
+            # [MQTT-3.1.2-25]: as if it had been sent.
+            self.refused.append("answer_too_large")
 
     # -- packets ------------------------------------------------------------------------
 
     def _on_connect(self, packet: Connect) -> None:
         self.version = packet.version
+        self._answer_head = message_head(self._terms.response_topic, packet.version)
         properties = packet.properties
         if properties.maximum_packet_size is not None:
             self._max_packet_bytes = properties.maximum_packet_size
         client_id, connack = handshake.accept(packet, self._terms, is_full=self._is_full)
         self.connection = msgspec.structs.replace(self.connection, client_id=client_id)
         self.is_connected = True
+        self.is_hurried = True
         self._patience.connect(packet.keep_alive_s)
         self._will = packet.will
         if packet.version == V5:
             self._tells_problems = properties.request_problem_information != 0
             self._inbox = Inbox(self._send, receive_maximum=self._terms.receive_maximum)
             receive_maximum = properties.receive_maximum or 65_535
-            self._outbox = Outbox(self._send, receive_maximum=receive_maximum)
+            self._outbox = Outbox(self._publish, receive_maximum=receive_maximum)
             self._subscriptions = Subscriptions(self._terms, V5)
         self._send(connack)
 
@@ -285,6 +290,8 @@ class Session:
                 self._inbox.settle(receipt)
             return
         self._at_work += 1
+        if self._at_work >= self._terms.requests_per_connection:
+            self.is_paused = True
         self.jobs.append(Job(packet, receipt, request))
 
     def _check_publish(self, packet: Publish) -> None:
@@ -317,10 +324,10 @@ class Session:
 
     def _answer(self, asked: Publish, response: Response) -> None:
         payload = frame.encode(response, node=self._terms.node)
-        if self.version != V5:
-            self._send(Publish(topic=self._terms.response_topic, payload=payload))
-            return
         properties = asked.properties
+        if self.version != V5 or (not asked.qos and properties is NO_PROPERTIES):
+            self._push(encode_message(self._answer_head, payload))
+            return
         topic = properties.response_topic or self._terms.response_topic
         answer = NO_PROPERTIES
         if properties.correlation_data is not None:

@@ -41,7 +41,12 @@ def properties(**fields: st.SearchStrategy[object]) -> st.SearchStrategy[Propert
     """Some of these properties, and user properties, which may stand in every packet."""
     pairs = st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple)
     chosen = st.fixed_dictionaries({}, optional={**fields, "user_properties": pairs})
-    return st.one_of(st.just(NO_PROPERTIES), chosen.map(lambda found: Properties(**found)))
+    return chosen.map(lambda found: Properties(**found)).map(_canonical)
+
+
+def _canonical(found: Properties) -> Properties:
+    # Without any property, the codec leaves out what may be left out.
+    return NO_PROPERTIES if found == NO_PROPERTIES else found
 
 
 def _at(version: int, found: st.SearchStrategy[Properties]) -> st.SearchStrategy[Properties]:

@@ -51,9 +51,8 @@ def decode(first: int, body: bytes, version: int) -> Packet:
     """
     kind = first >> 4
     flags = first & 0x0F
-    fields = Fields(body)
     if kind == 3:
-        return read_publish(flags, fields, version)
+        return read_publish(flags, body, version)
     if kind not in _READERS:
         raise malformed("packet type 0 is reserved")
     expected, read = _READERS[kind]
@@ -62,6 +61,7 @@ def decode(first: int, body: bytes, version: int) -> Packet:
         flags &= 0b0111
     if flags != expected:
         raise malformed(f"packet type {kind} with flags {flags:#06b}")
+    fields = Fields(body)
     packet = read(fields, version)
     fields.end()
     return packet

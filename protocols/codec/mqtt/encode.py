@@ -43,6 +43,17 @@ def encode(packet: Packet, version: int) -> bytes:
     return b"%c%b%b" % (first, write_variable(len(body)), body)
 
 
+def message_head(topic: str, version: int) -> bytes:
+    """What stands before the payload of a QoS 0 PUBLISH without properties; see
+    `encode_message`."""
+    return write_text(topic) + (b"\0" if version == V5 else b"")
+
+
+def encode_message(head: bytes, payload: bytes) -> bytes:
+    """A QoS 0 PUBLISH without properties, for a topic that many messages go to."""
+    return b"\x30%b%b%b" % (write_variable(len(head) + len(payload)), head, payload)
+
+
 def encode_publish(packet: Publish, version: int) -> bytes:
     """The bytes of a PUBLISH; `encode` comes here too."""
     topic = packet.topic.encode()
