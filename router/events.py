@@ -60,7 +60,7 @@ class Events:
 
     Args:
         on_hook_error: Told of what a hook raised; None: it is logged.
-        hooks_max: Hooks that run at a time; with as many, the next event waits for one to end.
+        hooks_max: Hooks that run at a time; one more is not called, which counts as its error.
     """
 
     def __init__(
@@ -94,19 +94,23 @@ class Events:
     async def trigger(self, event: str, payload: object) -> object:
         """Run the pipes of the event one after the other, then start its hooks.
 
-        Returns the last payload. Every listener gets a copy of its own, so that what it does
-        to it behind the router's back changes nothing.
+        Returns the last payload, which is None if the last pipe returned nothing. Every
+        listener gets a copy of its own, so that what it does to it behind the router's back
+        changes nothing.
 
         Raises:
             RouterError: As a pipe raised it; any other exception of a pipe, and a pipe that
-                returns nothing, become `plugin.runtime.unexpected_error`.
+                returns nothing to the next one, become `plugin.runtime.unexpected_error`.
         """
         listeners = self._resolved.get(event) or self._resolve(event)
-        for pipe in listeners.pipes:
+        for place, pipe in enumerate(listeners.pipes):
+            if payload is None and place:
+                raise _broken(f"a pipe on {event} returned nothing for the next one to work on")
             payload = await _run(event, pipe, copied(payload))
         for hook in listeners.hooks:
-            while len(self._running) >= self._hooks_max:
-                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            if len(self._running) >= self._hooks_max:
+                self._on_hook_error(event, RouterError("api.process.overloaded"))
+                continue
             task = asyncio.ensure_future(self._run_hook(event, hook, copied(payload)))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -149,7 +153,7 @@ def is_cancelled() -> bool:
 async def _run(event: str, pipe: Listener, payload: object) -> object:
     try:
         outcome = pipe(payload)
-        outcome = await outcome if inspect.isawaitable(outcome) else outcome
+        return await outcome if inspect.isawaitable(outcome) else outcome
     except RouterError:
         raise
     except asyncio.CancelledError:
@@ -159,9 +163,6 @@ async def _run(event: str, pipe: Listener, payload: object) -> object:
     except Exception as error:  # a boundary: whatever an application's pipe raises
         _log.error("pipe failed", event_name=event, exc_info=error)
         raise _broken(str(error) or repr(error)) from error
-    if outcome is None and payload is not None:
-        raise _broken(f"a pipe on {event} returned nothing, but must return its payload")
-    return outcome
 
 
 def _broken(reason: str) -> RouterError:

@@ -159,13 +159,28 @@ def envelope(response: Response) -> JsonObject:
 
 
 def encode(response: Response, *, room: bool = False, node: str = "") -> bytes:
-    """The answer as UTF-8 JSON. `room` adds the key by which WebSocket clients match it."""
+    """The answer as UTF-8 JSON. `room` adds the key by which WebSocket clients match it.
+
+    An answer that an application filled with something that is no JSON becomes the error
+    `plugin.controller.unserializable_response`, so that nobody waits in vain.
+    """
     answer = envelope(response)
     if node:
         answer["node"] = node
     if room:
         answer["room"] = response.request_id
-    return dumps(answer)
+    try:
+        return dumps(answer)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        error = RouterError("plugin.controller.unserializable_response")
+        answer |= {
+            "error": error.to_json(),
+            "headers": {},
+            "result": None,
+            "status": error.status,
+            "volatile": None,
+        }
+        return dumps(answer)
 
 
 def dumps(value: Json, *, pretty: bool = False) -> bytes:
@@ -194,7 +209,7 @@ def _encodable(value: Json) -> Json:
 
 
 def _text(value: str) -> str:
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _mistyped(values: tuple[Json, ...], request_id: str | None) -> BadFrameError:
@@ -209,7 +224,7 @@ def _mistyped(values: tuple[Json, ...], request_id: str | None) -> BadFrameError
 def _check(value: Json, limits: FrameLimits) -> None:
     keys = 0
     level: list[Json] = [value]
-    for _ in range(limits.max_depth + 1):
+    for _ in range(limits.max_depth):
         below: list[Json] = []
         for item in level:
             if isinstance(item, dict):
