@@ -1,0 +1,152 @@
+"""Every action, and every error it can give, has one answer on every wire."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protocols.codec.frame import envelope, request_of
+from router.envelope import Connection
+from tests.contract.actions import steps
+from tests.contract.actions.refusals import REFUSALS
+from tests.contract.actions.steps import Step
+from tests.support.fleet import fleet_app, fleet_settings
+from tests.support.wires import WIRES, Payload, Wire
+from trivium.server import Server, running
+
+STORY = [
+    *steps.ROUTER,
+    *steps.SERVER,
+    *steps.AUTH,
+    *steps.INDEX,
+    *steps.COLLECTION,
+    *steps.DOCUMENT,
+    *steps.ENGINE,
+    *steps.ASSET,
+    *steps.ASSETS,
+    *steps.IMPORT,
+    *REFUSALS,
+    *steps.LEAVING,
+]
+
+DIFFERS_BY_NATURE = {
+    "now": "the time of the answer",
+    "createdAt": "the time of the write",
+    "updatedAt": "the time of the write",
+    "node": "each server has its own name; in process there is none",
+    "serverInfo": "up-time and memory",
+    "network": "server:metrics counts the connections of this very wire",
+    "api": "server:metrics counts this very request",
+    "requestId": "made anew for each request",
+}
+"""All that may differ between two wires, or two runs: key -> why. Compared by type only."""
+
+
+class InProcess:
+    """The router called directly, as `app.sdk` does but with events and rights."""
+
+    def __init__(self, server: Server) -> None:
+        self._router = server.core.router
+
+    async def ask(self, payload: Payload) -> Payload:
+        payload = {"requestId": str(uuid.uuid4()), **payload}
+        request = request_of(payload, Connection("suite", "internal"))
+        return envelope(await self._router.dispatch(request))
+
+    async def close(self) -> None:
+        """Nothing was opened."""
+
+
+def comparable(value: Any, key: str = "") -> Any:
+    if key in DIFFERS_BY_NATURE:
+        return type(value).__name__ if key != "node" else None
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if k != "node"}
+        return {k: comparable(v, k) for k, v in kept.items()}
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    return value
+
+
+async def play(wire: Wire) -> list[tuple[str, Any]]:
+    transcript, wrong = [], []
+    for step in STORY:
+        answer = await wire.ask(dict(step.ask))
+        wrong += [f"{step.about}: {reason}" for reason in faults(step, answer)]
+        transcript.append((step.about, comparable(answer)))
+    assert wrong == []
+    return transcript
+
+
+def faults(step: Step, answer: Payload) -> list[str]:
+    """What is wrong with an answer; nothing when it is the documented one."""
+    error = answer["error"] or {}
+    if answer["status"] != step.status or (step.error and error.get("id") != step.error):
+        return [f"status {answer['status']}, {error}"]
+    if bool(error) != (step.status >= 400) or error.get("status", step.status) != step.status:
+        return [f"an error that doesn't fit the status: {error}"]
+    if error and (not error["message"] or not isinstance(error["code"], int) or answer["result"]):
+        return [f"an incomplete error: {answer}"]
+    if not error and not step.sees(answer.get("result")):
+        return [f"result {answer.get('result')}"]
+    echoed = ("action", "controller", "volatile")
+    return [f"{key} {answer[key]!r}" for key in echoed if answer[key] != step.ask.get(key)]
+
+
+@pytest.fixture
+async def told(tmp_path: Path) -> list[tuple[str, Any]]:
+    async with running(fleet_app(), fleet_settings(tmp_path / "told")) as server:
+        return await play(InProcess(server))
+
+
+@pytest.mark.parametrize("name", WIRES)
+async def test_the_story_is_the_same_on_every_wire(
+    name: str, told: list[tuple[str, Any]], tmp_path: Path
+) -> None:
+    async with running(fleet_app(), fleet_settings(tmp_path / "heard")) as server:
+        wire = await WIRES[name](server.port, server.mqtt_port)
+        try:
+            heard = await play(wire)
+        finally:
+            await wire.close()
+    for (about, expected), (_, answer) in zip(told, heard, strict=True):
+        assert answer == expected, about
+
+
+async def test_the_story_leaves_no_action_out(tmp_path: Path) -> None:
+    async with running(fleet_app(), fleet_settings(tmp_path)) as server:
+        offered = {(action.controller, action.name) for action in server.core.router.table}
+    told = {(step.ask.get("controller"), step.ask.get("action")) for step in STORY}
+    assert offered - told == set()
+
+
+async def test_the_story_leaves_no_declared_error_out(tmp_path: Path) -> None:
+    async with running(fleet_app(), fleet_settings(tmp_path)) as server:
+        declared = {
+            (action.controller, action.name, error)
+            for action in server.core.router.table
+            for error in action.errors
+        }
+    met = {(step.ask.get("controller"), step.ask.get("action"), step.error) for step in STORY}
+    assert declared - met - set(NEEDS_A_FAULT) == set()
+
+
+CONFLICT = "services.storage.version_conflict"
+PIPE = "plugin.runtime.unexpected_error"
+NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
+    ("document", "update", CONFLICT): "tests/unit/controllers, a store told to conflict",
+    ("device-manager/asset", "update", CONFLICT): "tests/unit/controllers",
+    ("device-manager/asset", "upsert", CONFLICT): "tests/unit/controllers",
+    ("device-manager/assets", "update", CONFLICT): "tests/unit/controllers",
+    ("device-manager/assets", "upsert", CONFLICT): "tests/unit/controllers",
+    ("device-manager/asset", "update", PIPE): "tests/unit/controllers, a pipe that fails",
+    ("device-manager/asset", "upsert", PIPE): "tests/unit/controllers",
+    ("device-manager/assets", "update", PIPE): "tests/unit/controllers",
+    ("device-manager/assets", "upsert", PIPE): "tests/unit/controllers",
+    ("index", "list", "api.assert.invalid_type"): "not over HTTP, where a flag is on when present",
+    ("server", "healthCheck", "core.fatal.service_unavailable"): "tests/unit/controllers",
+}
+"""Errors that no request alone brings about, and where they are shown."""

@@ -1,0 +1,95 @@
+"""Where a replayed exchange differs from the recorded one on purpose, and why."""
+
+from __future__ import annotations
+
+USERS = "needs a user; anonymous is the only one in this version"
+LATER = "an action of a later version"
+
+LEFT_OUT: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            "auth:login bad password",
+            "auth:login no body",
+            "auth:login unknown strategy",
+            "auth:login expiresIn",
+            "auth:login cookieAuth",
+            "auth:refreshToken",
+            "auth:login",
+            "auth:logout",
+            "auth:getCurrentUser",
+            "token after logout",
+            "document:create id as user",
+            "document:update as user",
+            "asset:create wait_for as user",
+            "asset:update as user",
+        ],
+        USERS,
+    ),
+    **dict.fromkeys(
+        [
+            "auth:getStrategies",
+            "server:getConfig",
+            "document:mCreate",
+            "document:mUpdate",
+            "document:mGet",
+            "document:mDelete",
+            "document:search koncorde",
+            "document:search scroll",
+            "document:updateByQuery",
+            "document:deleteByQuery",
+            "document:deleteFields",
+            "document:delete source",
+            "document:validate",
+            "realtime:publish",
+            "asset:getLastMeasuredAt",
+            "asset:getLastMeasures",
+            "history after updates (document:search)",
+            "document:create + notification",
+        ],
+        LATER,
+    ),
+    "asset:delete": "deletes what a user created",
+    "asset:search": "searches what a user created",
+}
+
+DIFFERENT: dict[str, str] = {
+    "server:info GET /_serverInfo": "lists our routes and services",
+    "server:info": "lists our routes and services",
+    "server:publicApi": "lists our actions; the others come with later versions",
+    "JSON array body": "a client's mistake: 400 with an id, not 500 without",
+    "websocket/JSON array": "a client's mistake: 400 with an id, not 500 without",
+    "JSON null": "the peer never answers it",
+    "controller not a string": "carries an id",
+    "requestId not a string": "carries an id",
+    "requestId number": "carries an id; a requestId that is no text is replaced by ours",
+    "volatile not an object": "carries an id",
+    "body not an object": "carries an id",
+    "server:now Origin": "a page on another origin is refused while there are no users",
+    **dict.fromkeys(
+        [
+            "asset:create exists",
+            "asset:get unknown id",
+            "asset:update unknown metadata",
+            "asset:update unknown id",
+        ],
+        "an error's envelope names the index and collection that the request named",
+    ),
+    "asset:create unknown model": "carries an id",
+    "asset:create unknown engine": "trivium.engine.unknown says how to create one",
+    "asset:get unknown engine": "trivium.engine.unknown says how to create one",
+    "asset:update unknown engine": "trivium.engine.unknown says how to create one",
+    "document:update retryOnConflict bad": "api.assert.invalid_type names the argument",
+    "body too large (1.2 MB)": "answered in the envelope",
+    "wrong content type": "answered in the envelope",
+    "content type charset latin1": "answered in the envelope",
+    "asset:update bad JSON": "answered in the envelope",
+    "asset:update wrong content-type": "answered in the envelope",
+    "sdkVersion too old": "SDKs of Kuzzle 1 are not told apart yet",
+    "subscribe Kuzzle/request (denied)": "refused in the SUBACK, the connection stays",
+    "publish on forbidden topic": "dropped, the connection stays",
+}
+"""Exchanges that answer otherwise, `<wire>/` before a name that differs on one wire alone; the
+replay fails when one of them no longer does."""
+
+OURS_ALONE = {"node", "_version"}
+"""Keys that we add wherever the peer has none."""

@@ -1,0 +1,95 @@
+"""Exchanges recorded from the live peer, replayed: what differs is listed with its reason."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+
+from tests.contract.golden.differences import DIFFERENT, LEFT_OUT
+from tests.contract.golden.replay import differences, exchanges
+from tests.support.fleet import fleet_app, fleet_settings
+from tests.support.wires import HttpWire, MqttWire
+from trivium.server import Server, running
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    settings = fleet_settings(tmp_path, http_form="assets")
+    async with running(fleet_app(), settings) as server:
+        wire = await HttpWire(server.port, routes=False).open()
+        create = {"controller": "device-manager/engine", "action": "create"}
+        assert (await wire.ask({**create, "index": "engine-ayse"}))["status"] == 200
+        await wire.close()
+        yield server
+
+
+def judge(wire: str, found: dict[str, list[str]]) -> None:
+    """Every difference is explained, and every explanation still needed."""
+    explained = {name for name in found if name in DIFFERENT or f"{wire}/{name}" in DIFFERENT}
+    unexplained = [f"{n}: {lines}" for n, lines in found.items() if lines and n not in explained]
+    needless = [name for name, lines in found.items() if not lines and name in explained]
+    if unexplained or needless:
+        pytest.fail("\n".join(["unexplained:", *unexplained, "no longer so:", *needless]))
+
+
+async def test_http(server: Server) -> None:
+    found: dict[str, list[str]] = {}
+    for exchange in exchanges("http"):
+        if exchange["name"] in LEFT_OUT:
+            continue
+        asked = exchange["request"]
+        answer = await _raw_http(server.port, asked)
+        found[exchange["name"]] = differences(exchange["response"]["body"], answer)
+    judge("http", found)
+
+
+async def test_websocket(server: Server) -> None:
+    found: dict[str, list[str]] = {}
+    async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as socket:
+        for exchange in exchanges("websocket"):
+            if exchange["name"] in LEFT_OUT:
+                continue
+            sent: str = exchange["sent"]
+            await socket.send(sent.encode() if exchange["sentBinary"] else sent)
+            answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            recorded = exchange["received"][0]["json"] if exchange["received"] else None
+            found[exchange["name"]] = differences(recorded, answer)
+            if recorded is None:
+                found[exchange["name"]] = ["the peer is silent"]
+    judge("websocket", found)
+
+
+async def test_mqtt(server: Server) -> None:
+    found: dict[str, list[str]] = {}
+    wire = await MqttWire(server.mqtt_port).open()
+    try:
+        for exchange in exchanges("mqtt"):
+            if exchange["name"] in LEFT_OUT or "publish" not in exchange:
+                continue
+            if not exchange["received"]:
+                continue
+            recorded: dict[str, Any] = exchange["received"][0]["json"]
+            answer = await wire.tell(exchange["publish"]["payload"], exchange["publish"]["qos"])
+            found[exchange["name"]] = differences(recorded, answer)
+    finally:
+        await wire.close()
+    judge("mqtt", found)
+
+
+async def _raw_http(port: int, asked: dict[str, Any]) -> Any:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+    head = f"{asked['method']} {asked['path']} HTTP/1.1\r\n"
+    headers = {**asked["headers"], "Connection": "close"}
+    head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    writer.write(head.encode() + b"\r\n" + asked["body"].encode())
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    body = answer.partition(b"\r\n\r\n")[2]
+    return json.loads(body) if body else None

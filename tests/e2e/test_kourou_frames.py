@@ -1,0 +1,116 @@
+"""The frames that the Kourou command line sends, byte for byte as captured, get what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+from trivium.server import Server, running
+
+from tests.support.fleet import fleet_app, fleet_settings
+from tests.support.wires import HttpWire
+
+VOLATILE = (
+    '"volatile":{"client":"kourou@1.2.0","sdkInstanceId":"c16970f8-0c2f-4d5e-9f0c-9a2b5a3a7b11",'
+    '"sdkName":"js@7.14.0"}'
+)
+CHECK_TOKEN = (
+    '{"action":"checkToken","body":{},"cookieAuth":false,"controller":"auth",'
+    '"requestId":"22329f10-5dd0-4d0e-8c51-8b3f5d3f1a01",' + VOLATILE + "}"
+)
+UPDATE = (
+    '{"controller":"device-manager/asset","action":"update","index":"myindex","_id":"a1",'
+    '"body":{"metadata":{"x":1}},"requestId":"841c9fad-3a8c-4f0e-9c0b-2d1f7c6e5b02",' + VOLATILE
+) + "}"
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with running(fleet_app(), fleet_settings(tmp_path)) as server:
+        wire = await HttpWire(server.port, routes=False).open()
+        for payload in (
+            {"controller": "device-manager/engine", "action": "create", "index": "myindex"},
+            {
+                "controller": "device-manager/asset",
+                "action": "create",
+                "index": "myindex",
+                "_id": "a1",
+                "body": {"model": "Truck", "reference": "1"},
+            },
+        ):
+            assert (await wire.ask(payload))["status"] == 200
+        await wire.close()
+        yield server
+
+
+@pytest.mark.parametrize("offered", [None, "null"], ids=["node-20", "node-22"])
+async def test_asset_update_over_websocket(server: Server, offered: str | None) -> None:
+    protocols = None if offered is None else [websockets.Subprotocol(offered)]
+    async with websockets.connect(
+        f"ws://127.0.0.1:{server.port}/", subprotocols=protocols
+    ) as socket:
+        assert socket.subprotocol == offered
+        # Kourou doesn't wait for the first answer before it sends the action.
+        await socket.send(CHECK_TOKEN)
+        await socket.send(UPDATE)
+        answers: dict[str, dict[str, Any]] = {}
+        for _ in range(2):
+            answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            answers[answer["room"]] = answer
+    checked = answers["22329f10-5dd0-4d0e-8c51-8b3f5d3f1a01"]
+    assert checked["result"] == {"valid": True, "kuid": "-1", "expiresAt": -1}
+    updated = answers["841c9fad-3a8c-4f0e-9c0b-2d1f7c6e5b02"]
+    assert updated["requestId"] == updated["room"]
+    assert updated["status"] == 200
+    assert updated["error"] is None
+    assert updated["volatile"]["client"] == "kourou@1.2.0"
+    assert updated["result"]["_id"] == "a1"
+    assert updated["result"]["_version"] == 2
+    assert updated["result"]["_source"]["metadata"] == {"x": 1}
+
+
+async def test_asset_update_over_http(server: Server) -> None:
+    api = await _ask(server, "GET", "/_publicApi", {"Content-Length": "0"}, "")
+    [route] = api["result"]["device-manager/asset"]["update"]["http"]
+    assert (route["verb"], route["url"]) == ("PUT", "/_/device-manager/:index/assets/:_id")
+    headers = {
+        "Content-Type": "application/json",
+        "x-kuzzle-volatile": '{"client":"kourou@1.2.0","sdkInstanceId":"c16970f8"}',
+    }
+    checked = await _ask(server, "POST", "/_checkToken", headers, "{}")
+    assert checked["result"]["valid"] is True
+    path = "/_/device-manager/myindex/assets/a1"
+    updated = await _ask(server, "PUT", path, headers, '{"metadata":{"x":1}}')
+    assert updated["result"]["_source"]["metadata"] == {"x": 1}
+    assert updated["volatile"]["client"] == "kourou@1.2.0"
+    assert "room" not in updated
+
+
+async def test_arguments_typed_as_text(server: Server) -> None:
+    """Kourou's `-a key=value` sends every value as text."""
+    frame = {**json.loads(UPDATE), "retryOnConflict": "3", "refresh": "wait_for"}
+    async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as socket:
+        await socket.send(json.dumps(frame))
+        answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+    assert answer["status"] == 200
+
+
+async def _ask(
+    server: Server, verb: str, path: str, headers: dict[str, str], body: str
+) -> dict[str, Any]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    lines = [f"{verb} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    parsed: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return parsed
