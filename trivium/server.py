@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 
@@ -42,6 +42,7 @@ class Server:
         self.mqtt_port = 0
         self._is_ready = False
         self._undo = contextlib.AsyncExitStack()
+        self._stops: list[Callable[[float], Awaitable[None]]] = []
         try:
             self.core = Core(app, settings, storage)
         except (RouterError, ValueError) as error:
@@ -95,21 +96,19 @@ class Server:
             self.port = await self.wires.http.start(self.host, port)
         except OSError as error:
             raise _unusable(self.host, port, "server.port", "--port", error) from error
+        self._stops += [self.wires.http.stop, self.wires.websocket.stop]
         if not mqtt.enabled:
             return
         try:
             self.mqtt_port = await self.wires.mqtt.start(self.host, mqtt.port)
         except OSError as error:
             raise _unusable(self.host, mqtt.port, "mqtt.port", "--mqtt-port", error) from error
+        self._stops.append(self.wires.mqtt.stop)
 
     async def _finish(self) -> None:
         bound_s = self.settings.server.stop_timeout_s
         self.core.admission.close()
-        await asyncio.gather(
-            self.wires.http.stop(bound_s),
-            self.wires.websocket.stop(bound_s),
-            self.wires.mqtt.stop(bound_s),
-        )
+        await asyncio.gather(*(stop(bound_s) for stop in self._stops))
         await self.core.admission.drain(bound_s)
         await self.core.events.settle(bound_s)
 
