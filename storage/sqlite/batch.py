@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import apsw
@@ -10,6 +10,7 @@ import orjson
 
 from router.envelope import JsonObject
 from storage.contract import Write, Written, not_found
+from storage.plan import Row
 from storage.sqlite.catalog import Catalog, Collection, Name, save_collection
 from storage.sqlite.feed import WHOLE_EVERY, Entry, FeedRows, Position
 from storage.sqlite.records import Key, Record
@@ -18,6 +19,16 @@ from storage.sqlite.undo import undo_of
 from storage.stamps import STAMP, apply, packed
 
 Lookup = Callable[[Collection, str], Record]
+
+
+class Touched:
+    """A document that this transaction writes: what it was and what it will be."""
+
+    __slots__ = ("after", "before", "new_rows", "old_rows")
+
+    def __init__(self, before: Record, old_rows: list[Row]) -> None:
+        self.before = self.after = before
+        self.old_rows = self.new_rows = old_rows
 
 
 class Batch:
@@ -32,14 +43,17 @@ class Batch:
     """
 
     def __init__(self, catalog: Catalog, lookup: Lookup, position: Position, at_ms: int) -> None:
-        self.records: dict[Key, Record] = {}
-        self._before: dict[Key, Record] = {}
+        self._touched: dict[Key, Touched] = {}
         self._collections: dict[Name, Collection] = {}
         self._names: dict[int, Name] = {}
         self._catalog = catalog
         self._lookup = lookup
         self._at_ms = at_ms
         self._feed = FeedRows(position)
+
+    def records(self) -> Iterator[tuple[Key, Record]]:
+        """Every document written, as it is afterwards."""
+        return ((key, touched.after) for key, touched in self._touched.items())
 
     @property
     def position(self) -> Position:
@@ -62,12 +76,10 @@ class Batch:
         name = (write.index, write.collection)
         collection = self._collections.get(name) or self._catalog.find(*name)
         self._names[collection.number] = name
-        key = (collection.number, write.id)
-        record = self.records.get(key)
-        if record is None:
-            record = self._lookup(collection, write.id)
+        touched = self._touched.get((collection.number, write.id))
+        record = self._lookup(collection, write.id) if touched is None else touched.after
         if write.verb == "delete":
-            return self._delete(write, key, record)
+            return self._delete(write, collection, record)
         return self._put(write, collection, record)
 
     def _put(self, write: Write, collection: Collection, record: Record) -> Written:
@@ -81,7 +93,9 @@ class Batch:
             self._collections[name] = replace(collection, mapping=extended)
         version = record.version + 1
         seq = self._feed.add(key, write, self._entry(write, record, stored, content, source))
-        self._keep(key, record, Record(record.doc, version, seq, source, rows))
+        touched = self._touch(key, collection, record, stored)
+        touched.after = Record(record.doc, version, seq, updated_ms(content), source)
+        touched.new_rows = rows
         return Written(
             id=write.id,
             version=version,
@@ -107,27 +121,34 @@ class Batch:
         whole = source if version % WHOLE_EVERY == 0 else None
         return Entry(version, record.seq, self._at_ms, orjson.dumps(changes), undo, whole)
 
-    def _delete(self, write: Write, key: Key, record: Record) -> Written:
+    def _delete(self, write: Write, collection: Collection, record: Record) -> Written:
         if record.source is None:
             raise not_found(write.id, write.index, write.collection)
+        key = (collection.number, write.id)
         version = record.version + 1
         entry = Entry(version, record.seq, self._at_ms, None, record.source, None)
         seq = self._feed.add(key, write, entry)
-        self._keep(key, record, Record(record.doc, version, seq, None, []))
         source = orjson.loads(record.source)
+        touched = self._touch(key, collection, record, source)
+        touched.after = Record(record.doc, version, seq, None, None)
+        touched.new_rows = []
         return Written(
             id=write.id, version=record.version, source=source, previous=orjson.loads(record.source)
         )
 
-    def _keep(self, key: Key, before: Record, after: Record) -> None:
-        if key not in self._before:
-            self._before[key] = before
-        self.records[key] = after
+    def _touch(
+        self, key: Key, collection: Collection, record: Record, stored: JsonObject | None
+    ) -> Touched:
+        touched = self._touched.get(key)
+        if touched is None:
+            rows = [] if stored is None else collection.mapping.rows(stored)
+            touched = self._touched[key] = Touched(record, rows)
+        return touched
 
     def flush(self, connection: apsw.Connection) -> None:
         """Put everything into the file, within the transaction that the caller has begun."""
         by_name: dict[Name, list[Key]] = {}
-        for key in self.records:
+        for key in self._touched:
             by_name.setdefault(self._names[key[0]], []).append(key)
         for name, keys in by_name.items():
             collection = self._collections.get(name) or self._catalog.collections[name]
@@ -143,11 +164,20 @@ class Batch:
     ) -> dict[str, int]:
         rows = DocumentRows(connection, collection)
         for key in keys:
-            before, after = self._before[key], self.records[key]
+            touched = self._touched[key]
+            before, after = touched.before, touched.after
             if after.source is None:
                 rows.delete(key, before, after)
             elif before.source is None:
-                self.records[key] = rows.create(key, before, after)
+                touched.after = after = rows.create(key, before, after)
             else:
-                rows.update(before, after)
+                rows.update(after)
+            rows.index(after.doc, touched.old_rows, touched.new_rows)
         return rows.flush()
+
+
+def updated_ms(content: JsonObject) -> int | None:
+    """When the document was last updated, which has a column of its own (see `sides`)."""
+    stamp = content[STAMP]
+    updated = stamp.get("updatedAt") if isinstance(stamp, dict) else None
+    return updated if isinstance(updated, int) else None

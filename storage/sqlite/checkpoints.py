@@ -23,19 +23,10 @@ class Checkpoints:
         self._pages = pages
         return apsw.SQLITE_OK
 
-    @property
-    def is_due(self) -> bool:
-        """Whether writers must wait for a checkpoint now."""
-        return self._pages >= self._pages_max
-
-    def step(self) -> bool:
-        """Move what there is if it is worth it; False if it isn't."""
-        if self._pages < IDLE_PAGES:
+    def step(self, *, is_idle: bool) -> bool:
+        """Move the pages that no reader needs in the log, if it is worth it; False if not."""
+        if self._pages < (IDLE_PAGES if is_idle else self._pages_max):
             return False
-        self.run()
-        return True
-
-    def run(self) -> None:
-        """Move all pages that no reader needs in the log."""
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self._pages = 0
+        return True

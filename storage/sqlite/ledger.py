@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import orjson
 
 from router.errors import RouterError
 from router.settings import StorageSettings
@@ -21,7 +20,7 @@ from storage.sqlite.checkpoints import Checkpoints
 from storage.sqlite.clock import Clock
 from storage.sqlite.connection import FILE_NAME, Disk, connect, unexpected
 from storage.sqlite.jobs import Outcome, Task
-from storage.sqlite.records import NOTHING, Record, RecordCache
+from storage.sqlite.records import NOTHING, Record, RecordCache, is_utf8
 from storage.sqlite.schema import prepare
 
 # What says that the data is at fault, not the disk.
@@ -133,19 +132,22 @@ class Ledger:
         self.catalog = changed
         self.cache.clear()
 
-    def tend(self) -> bool:
-        """Do a small piece of housekeeping while nobody waits; False if there is none left.
+    def tend(self, *, is_idle: bool) -> bool:
+        """Do a piece of housekeeping; False if there is none worth doing.
+
+        Args:
+            is_idle: Nobody waits, so that also what could wait is worth doing.
 
         After a failure of the disk `is_open` is False.
         """
         if self._connection is None or self._checkpoints is None:
             return False
         try:
-            if self._is_pruning_due():
+            if is_idle and self._is_pruning_due():
                 with self._transaction() as connection:
                     self._prune(connection)
                 return True
-            return self._checkpoints.step()
+            return self._checkpoints.step(is_idle=is_idle)
         except apsw.Error:
             self.close()
             return False
@@ -163,7 +165,7 @@ class Ledger:
             if self._is_pruning_due():
                 self._prune(connection)
         self.catalog, self._position = batch.catalog, batch.position
-        for key, record in batch.records.items():
+        for key, record in batch.records():
             self.cache.put(key, record)
         return outcomes
 
@@ -178,19 +180,20 @@ class Ledger:
         if record is not None:
             return record
         assert self._connection is not None
+        if not is_utf8(id):
+            return NOTHING
         row: Any = self._connection.execute(
-            f"SELECT doc, version, seq, source FROM documents_{collection.number} WHERE id = ?",
+            "SELECT doc, version, seq, updated_ms, source"
+            f" FROM documents_{collection.number} WHERE id = ?",
             (id,),
         ).get
         if row is not None:
-            doc, version, seq, source = row
-            rows = collection.mapping.rows(orjson.loads(source))
-            return Record(doc, version, seq, source, rows)
+            return Record(*row)
         buried: Any = self._connection.execute(
             "SELECT version, seq FROM tombstones WHERE collection = ? AND id = ?",
             (collection.number, id),
         ).get
-        return NOTHING if buried is None else NOTHING._replace(version=buried[0], seq=buried[1])
+        return NOTHING if buried is None else Record(0, buried[0], buried[1], None, None)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:

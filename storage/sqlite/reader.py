@@ -12,7 +12,7 @@ from storage.contract import Change, Document
 from storage.sqlite import feed
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import unexpected
-from storage.sqlite.records import RecordCache
+from storage.sqlite.records import RecordCache, is_utf8
 
 _IDS: Final = 500
 """Ids that one statement asks for."""
@@ -62,7 +62,7 @@ class Reader:
         return changes
 
     def _read(self, collection: Collection, ids: list[str]) -> dict[str, tuple[int, bytes]]:
-        storable = [each for each in ids if _is_utf8(each)]
+        storable = [each for each in ids if is_utf8(each)]
         places = ", ".join("?" * len(storable))
         try:
             rows: Iterable[Any] = self._connection.execute(
@@ -79,11 +79,3 @@ def _document(id: str, found: tuple[int, bytes] | None) -> Document | None:
     if found is None:
         return None
     return Document(id=id, version=found[0], source=orjson.loads(found[1]))
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a lone surrogate: no document has such an id
-        return False
-    return True

@@ -77,14 +77,14 @@ CURRENT: Final = len(STEPS)
 def create_collection_tables(connection: apsw.Connection, number: int) -> None:
     """Make the tables of one collection, as of the current schema.
 
-    `seq` is the document's last change. `values_n` holds one row for each value of each mapped
-    field, `places_n` the same for geo_points.
+    `seq` is the document's last change, `updated_ms` the `updatedAt` of its stamp. `values_n`
+    holds one row for each value of each mapped field, `places_n` the same for geo_points.
     """
     connection.execute(
         f"""
         CREATE TABLE documents_{number} (
             doc INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
-            source BLOB NOT NULL, seq INTEGER NOT NULL DEFAULT 0);
+            seq INTEGER NOT NULL DEFAULT 0, updated_ms INTEGER, source BLOB NOT NULL);
         CREATE TABLE values_{number} (
             field INTEGER NOT NULL, value NOT NULL, doc INTEGER NOT NULL,
             PRIMARY KEY (field, value, doc)) WITHOUT ROWID;

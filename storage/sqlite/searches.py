@@ -21,6 +21,7 @@ from storage.query import Search, Sort
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import unexpected
 from storage.sqlite.select import Condition
+from storage.sqlite.sides import UPDATED
 
 T = TypeVar("T")
 
@@ -154,6 +155,8 @@ class _Key:
         field = collection.fields.get(key.field)
         if key.field == ID:
             self.column = "d.id"
+        elif key.field == UPDATED:
+            self.column = "d.updated_ms"
         elif field is None:
             self.column = "NULL"  # no document has a value there
         else:

@@ -23,6 +23,7 @@ from storage.query import (
     Terms,
 )
 from storage.sqlite.catalog import Collection
+from storage.sqlite.sides import UPDATED
 
 _WRITTEN_OUT: Final = 16
 """Values that stand in the SQL themselves; more go in as one array."""
@@ -64,7 +65,7 @@ class Condition:
 
     def _terms(self, query: Query) -> str:
         assert isinstance(query, Terms)
-        return self._values(query.field, lambda: self._any_of("value", query.values))
+        return self._values(query.field, lambda column: self._any_of(column, query.values))
 
     def _range(self, query: Query) -> str:
         assert isinstance(query, Range)
@@ -74,10 +75,12 @@ class Condition:
             ("<", query.lt),
             ("<=", query.lte),
         )
-        return self._values(query.field, lambda: self._bounds(bounds))
+        return self._values(query.field, lambda column: self._bounds(column, bounds))
 
     def _exists(self, query: Query) -> str:
         assert isinstance(query, Exists)
+        if query.field == UPDATED:
+            return "d.updated_ms IS NOT NULL"
         field = self._collection.fields.get(query.field)
         if field is None:
             return "0"
@@ -119,18 +122,20 @@ class Condition:
             parts.append(f"{total} >= {query.minimum}")
         return " AND ".join(f"({part})" for part in parts) or "1"
 
-    def _values(self, path: str, condition: Callable[[], str]) -> str:
+    def _values(self, path: str, condition: Callable[[str], str]) -> str:
+        if path == UPDATED:
+            return f"({condition('d.updated_ms')})"
         field = self._collection.fields.get(path)
         if field is None:
             return "0"  # no document has a value there
         self.arguments.append(field)
         table = f"values_{self._collection.number}"
-        return f"d.doc IN (SELECT doc FROM {table} WHERE field = ? AND {condition()})"
+        return f"d.doc IN (SELECT doc FROM {table} WHERE field = ? AND {condition('value')})"
 
-    def _bounds(self, bounds: tuple[tuple[str, Scalar], ...]) -> str:
+    def _bounds(self, column: str, bounds: tuple[tuple[str, Scalar], ...]) -> str:
         given = [(sign, bound) for sign, bound in bounds if bound is not None]
         self.arguments += [bound for _, bound in given]
-        return " AND ".join(f"value {sign} ?" for sign, _ in given) or "1"
+        return " AND ".join(f"{column} {sign} ?" for sign, _ in given) or "1"
 
     def _any_of(self, column: str, values: tuple[Scalar, ...]) -> str:
         if len(values) <= _WRITTEN_OUT:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import apsw
+import msgspec
 
+from storage.plan import Row
 from storage.sqlite.catalog import Collection
 from storage.sqlite.records import Key, Record
 from storage.sqlite.sides import SideChanges
@@ -23,23 +25,26 @@ class DocumentRows:
         self._risen: list[tuple[object, ...]] = []
         self._last_doc: int | None = None
 
-    def update(self, before: Record, after: Record) -> None:
+    def index(self, doc: int, before: list[Row], after: list[Row]) -> None:
+        """A document had these rows in the side tables and shall have those."""
+        self._sides.add(doc, before, after)
+
+    def update(self, after: Record) -> None:
         """A document changed."""
-        self._updated.append((after.version, after.source, after.seq, before.doc))
-        self._sides.add(before.doc, before.rows, after.rows)
+        self._updated.append((after.version, after.seq, after.updated_ms, after.source, after.doc))
 
     def create(self, key: Key, before: Record, after: Record) -> Record:
         """A document came to be; its record with its number."""
         if before.version:
             self._risen.append(key)
         if self._last_doc is None:
-            self._last_doc = (
-                self._connection.execute(f"SELECT max(doc) FROM documents_{self._number}").get or 0
-            )
+            newest = self._connection.execute(f"SELECT max(doc) FROM documents_{self._number}").get
+            self._last_doc = int(newest or 0)
         self._last_doc += 1
-        created = after._replace(doc=self._last_doc)
-        self._created.append((created.doc, key[1], after.version, after.source, after.seq))
-        self._sides.add(created.doc, [], after.rows)
+        created = msgspec.structs.replace(after, doc=self._last_doc)
+        self._created.append(
+            (created.doc, key[1], after.version, after.seq, after.updated_ms, after.source)
+        )
         return created
 
     def delete(self, key: Key, before: Record, after: Record) -> None:
@@ -47,7 +52,6 @@ class DocumentRows:
         self._buried.append((*key, after.version, after.seq))
         if before.source is not None:
             self._deleted.append((before.doc,))
-            self._sides.add(before.doc, before.rows, [])
 
     def flush(self) -> dict[str, int]:
         """Tell the file; the numbers of the collection's fields, new ones among them."""
@@ -56,7 +60,9 @@ class DocumentRows:
         if self._updated:
             self._updated.sort(key=_doc)  # neighbours share pages
             many(
-                f"UPDATE {table} SET version = ?, source = ?, seq = ? WHERE doc = ?", self._updated
+                f"UPDATE {table} SET version = ?, seq = ?, updated_ms = ?, source = ?"
+                " WHERE doc = ?",
+                self._updated,
             )
         if self._deleted:
             many(f"DELETE FROM {table} WHERE doc = ?", self._deleted)
@@ -64,7 +70,8 @@ class DocumentRows:
             many("DELETE FROM tombstones WHERE collection = ? AND id = ?", self._risen)
         if self._created:
             many(
-                f"INSERT INTO {table} (doc, id, version, source, seq) VALUES (?, ?, ?, ?, ?)",
+                f"INSERT INTO {table} (doc, id, version, seq, updated_ms, source)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 self._created,
             )
         if self._buried:

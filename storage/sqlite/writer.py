@@ -131,7 +131,7 @@ class Writer:
                 self._reopen()
                 with contextlib.suppress(Empty):
                     return self._jobs.get(timeout=_REOPEN_EVERY_S)
-            elif not self._ledger.tend() and self._ledger.is_open:
+            elif not self._ledger.tend(is_idle=True) and self._ledger.is_open:
                 return self._jobs.get()
 
     def _do_writes(self, jobs: list[Job]) -> None:
@@ -139,6 +139,7 @@ class Writer:
             return
         outcomes = self._ledger.write([job.work for job in jobs if isinstance(job.work, Write)])
         self._settle(list(zip(jobs, outcomes, strict=True)))
+        self._ledger.tend(is_idle=False)
         if not self._ledger.is_open:
             self._reopen()
 

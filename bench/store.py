@@ -1,0 +1,262 @@
+"""Durable asset updates: the embedded store against bare apsw over the same tables.
+
+Run: python -m bench.store [--assets 100000] [--updates 40000] [--rounds 5] [--callers 64]
+Each round runs the baseline and the store, one after the other, in fresh folders; medians and
+ratios go to standard output and, with --out FILE, to a JSON file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import apsw
+import orjson
+import uvloop
+
+from router.settings import StorageSettings
+from storage.contract import Author, Write
+from storage.mapping import Mapping
+from storage.sqlite import schema
+from storage.sqlite.connection import FILE_NAME, Disk, connect
+from storage.sqlite.store import SqliteStorage
+
+INDEX, COLLECTION = "fleet", "assets"
+MAPPING = {
+    "dynamic": "false",
+    "properties": {
+        "model": {"type": "keyword"},
+        "reference": {"type": "keyword"},
+        "metadata": {
+            "properties": {
+                "temperature": {"type": "double"},
+                "battery": {"type": "integer"},
+                "city": {"type": "keyword"},
+            }
+        },
+    },
+}
+AUTHOR = Author("-1", "0b6f3b0e-5a0c-4c55-9c1e-0a6f1c1e7a10", "websocket")
+
+
+def asset(number: int) -> dict:
+    return {
+        "model": f"Model{number % 20}",
+        "reference": f"ref-{number}",
+        "metadata": {
+            "temperature": number % 400 / 10,
+            "battery": number % 100,
+            "city": f"city-{number % 500}",
+            "note": "what else an asset carries, unmapped " * 4,
+        },
+        "measures": {"position": {"lat": 43.6, "lon": 3.87, "at": 1_700_000_000_000}},
+        "softTenant": ["north", "south"],
+    }
+
+
+def changes(number: int) -> dict:
+    return {"metadata": {"temperature": random.random() * 40}}
+
+
+def bare(folder: Path, settings: StorageSettings, assets: int, updates: int, group: int) -> dict:
+    """The least that such updates can cost: known rows, prepared statements, no merge."""
+    connection = connect(folder / FILE_NAME, Disk(), cache_mb=settings.cache_mb)
+    schema.prepare(connection, folder, Disk())
+    connection.execute(f"PRAGMA wal_autocheckpoint = {settings.checkpoint_pages}")
+    mapping = Mapping.parse(INDEX, COLLECTION, MAPPING)
+    stamp = {"author": "-1", "createdAt": 1_700_000_000_000, "updatedAt": None, "updater": None}
+    fields: dict[str, int] = {}
+    with connection:
+        schema.create_collection_tables(connection, 1)
+        for number in range(assets):
+            source = {**asset(number), "_kuzzle_info": stamp}
+            connection.execute(
+                "INSERT INTO documents_1 (doc, id, version, source) VALUES (?, ?, 1, ?)",
+                (number + 1, f"asset-{number}", orjson.dumps(source)),
+            )
+            for path, _, value in mapping.rows(source):
+                field = fields.setdefault(path, len(fields) + 1)
+                connection.execute(
+                    "INSERT INTO values_1 VALUES (?, ?, ?)", (field, value, number + 1)
+                )
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    numbers = (fields["metadata.temperature"], len(fields) + 1)
+    values = {
+        doc: [value, None]
+        for value, doc in connection.execute(
+            "SELECT value, doc FROM values_1 WHERE field = ?", (numbers[0],)
+        )
+    }
+    sources = [orjson.dumps({**asset(n), "_kuzzle_info": stamp}) for n in range(assets)]
+    draw = random.Random(7)
+    latencies = []
+    cpu, start, seq = time.process_time(), time.perf_counter(), 0
+    for _ in range(updates // group):
+        began = time.perf_counter()
+        now = int(time.time() * 1000)
+        docs, gone, new, rows = [], [], [], []
+        for _ in range(group):
+            doc = draw.randrange(assets) + 1
+            seq += 1
+            fresh = [random.random() * 40, now]
+            old = values[doc]
+            for at in (0, 1):
+                if old[at] is not None:
+                    gone.append((numbers[at], old[at], doc))
+                new.append((numbers[at], fresh[at], doc))
+            values[doc] = fresh
+            docs.append((2, sources[doc - 1], seq, doc))
+            patch = orjson.dumps({"metadata": {"temperature": fresh[0]}, "_kuzzle_info": stamp})
+            rows.append(
+                (seq, 1, f"asset-{doc - 1}", 2, 1, now, seq * 300)
+                + ("-1", AUTHOR.request_id, "websocket", patch, patch, None, 0)
+            )
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(
+            "UPDATE documents_1 SET version = ?, source = ?, seq = ?, updated_ms = 1 WHERE doc = ?",
+            docs,
+        )
+        connection.executemany(
+            "DELETE FROM values_1 WHERE field = ? AND value = ? AND doc = ?", gone
+        )
+        connection.executemany("INSERT OR IGNORE INTO values_1 VALUES (?, ?, ?)", new)
+        marks = ", ".join("?" * 14)
+        connection.executemany(f"INSERT INTO changes VALUES ({marks})", rows)
+        connection.execute("COMMIT")
+        latencies.append(time.perf_counter() - began)
+    measured = _measured(start, cpu, updates // group * group, latencies)
+    connection.close()
+    return measured
+
+
+async def store(
+    folder: Path, settings: StorageSettings, assets: int, updates: int, callers: int
+) -> dict:
+    """The same through the store, by so many callers that each wait for their answer."""
+    storage = SqliteStorage(settings.model_copy(update={"data": folder}))
+    await storage.open()
+    await storage.create_collection(INDEX, COLLECTION, MAPPING)
+    began = time.perf_counter()
+    await storage.bulk([_write("create", n, asset(n)) for n in range(assets)])
+    loaded = time.perf_counter() - began
+    gc.collect()
+    draw = random.Random(7)
+    latencies: list[float] = []
+
+    async def caller(count: int) -> None:
+        for _ in range(count):
+            number = draw.randrange(assets)
+            began = time.perf_counter()
+            await storage.write(_write("update", number, changes(number)))
+            latencies.append(time.perf_counter() - began)
+
+    cpu, start = time.process_time(), time.perf_counter()
+    await asyncio.gather(*(caller(updates // callers) for _ in range(callers)))
+    measured = _measured(start, cpu, updates // callers * callers, latencies)
+    await storage.close()
+    return {**measured, "bulk_per_s": round(assets / loaded)}
+
+
+def _write(verb: str, number: int, content: dict) -> Write:
+    return Write(
+        verb=verb,
+        index=INDEX,
+        collection=COLLECTION,
+        id=f"asset-{number}",
+        content=content,
+        author=AUTHOR,
+    )
+
+
+def _measured(start: float, cpu: float, count: int, latencies: list[float]) -> dict:
+    took, burnt = time.perf_counter() - start, time.process_time() - cpu
+    latencies.sort()
+    return {
+        "per_s": round(count / took),
+        "cpu_us": round(burnt / count * 1e6, 1),
+        "p50_ms": round(latencies[len(latencies) // 2] * 1e3, 2),
+        "p99_ms": round(latencies[len(latencies) * 99 // 100] * 1e3, 2),
+        "max_ms": round(latencies[-1] * 1e3, 2),
+    }
+
+
+def _fsync_ms(folder: Path) -> float:
+    times = []
+    with (folder / "fsync").open("wb") as file:
+        for _ in range(200):
+            file.write(b"x" * 16_384)
+            file.flush()
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - began)
+    return round(statistics.median(times) * 1e3, 3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--assets", type=int, default=100_000)
+    parser.add_argument("--updates", type=int, default=40_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--callers", type=int, default=64)
+    parser.add_argument("--folder", type=Path, default=None, help="On the disk to be measured.")
+    parser.add_argument("--out", type=Path, default=None)
+    options = parser.parse_args()
+    settings = StorageSettings()
+    rounds: dict[str, list[dict]] = {"bare": [], "store": []}
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        fsync_ms = _fsync_ms(Path(folder))
+        for _ in range(options.rounds):
+            for name in rounds:
+                with tempfile.TemporaryDirectory(dir=folder) as place:
+                    arguments = (Path(place), settings, options.assets, options.updates)
+                    if name == "bare":
+                        measured = bare(*arguments, options.callers)
+                    else:
+                        measured = uvloop.run(store(*arguments, options.callers))
+                    rounds[name].append(measured)
+                    print(name, measured, flush=True)
+    report = {
+        "commit": _commit(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "fsync_ms": fsync_ms,
+        "assets": options.assets,
+        "callers": options.callers,
+        **{
+            name: {
+                key: {
+                    "median": statistics.median(each[key] for each in measured),
+                    "spread": [min(e[key] for e in measured), max(e[key] for e in measured)],
+                }
+                for key in measured[0]
+            }
+            for name, measured in rounds.items()
+        },
+    }
+    report["ratio"] = round(
+        report["store"]["per_s"]["median"] / report["bare"]["per_s"]["median"], 2
+    )
+    print(json.dumps(report, indent=1))
+    if options.out is not None:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _commit() -> str:
+    asked = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
