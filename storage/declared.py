@@ -245,12 +245,16 @@ def _is_list(value: Json, path: tuple[str, ...]) -> Json:
 def _object(value: Json, path: tuple[str, ...]) -> JsonObject:
     if not isinstance(value, dict):
         raise _invalid(path, " It is an object.")
-    return copied(value)
+    return value
+
+
+def _copied_object(value: Json, path: tuple[str, ...]) -> Json:
+    return copied(_object(value, path))
 
 
 _OBJECT_CHECKS: Final[dict[str, Callable[[Json, tuple[str, ...]], Json]]] = {
     "dynamic": _is_dynamic,
-    "_meta": _object,
+    "_meta": _copied_object,
     "dynamic_templates": _is_list,
     "enabled": _is_flag,
     "include_in_parent": _is_flag,

@@ -12,41 +12,47 @@ LONGEST_EXACT_TEXT: Final = 256
 """Characters of a new text field that its `keyword` sub-field holds (OpenSearch, "Dynamic
 mapping")."""
 
+_DEEPEST: Final = 64
+"""Levels that are looked into; a mapping has fewer."""
 
-def infer(value: Json) -> JsonObject | None:
+
+def infer(value: Json, depth: int = 0) -> JsonObject | None:
     """The definition that a new field gets from its first value, as a client would declare it;
     None where the value tells nothing (null, an empty array).
 
     Source: OpenSearch, "Dynamic mapping": text with a keyword sub-field, dates by their form,
     long, float, boolean, object. Arrays count by their items.
     """
+    if value is None or depth > _DEEPEST:
+        return None
     if isinstance(value, dict):
-        return _infer_object(value)
+        return _infer_object(value, depth)
     if isinstance(value, list):
-        return _infer_list(value)
-    if isinstance(value, str):
-        return _infer_text(value)
+        return _infer_list(value, depth)
+    return _infer_text(value) if isinstance(value, str) else {"type": _number_type(value)}
+
+
+def _number_type(value: bool | int | float) -> str:
     if isinstance(value, bool):
-        return {"type": "boolean"}
-    if isinstance(value, int):
-        return {"type": "long" if -MAX_INT64 - 1 <= value <= MAX_INT64 else "float"}
-    return None if value is None else {"type": "float"}
+        return "boolean"
+    is_long = isinstance(value, int) and -MAX_INT64 - 1 <= value <= MAX_INT64
+    return "long" if is_long else "float"
 
 
-def _infer_object(value: JsonObject) -> JsonObject:
+def _infer_object(value: JsonObject, depth: int) -> JsonObject:
     properties: JsonObject = {}
     for key, item in value.items():
-        definition = infer(item)
+        definition = infer(item, depth + 1)
         if definition is not None:
             properties[key] = definition
     return {"type": "object", "properties": properties}
 
 
-def _infer_list(items: list[Json]) -> JsonObject | None:
+def _infer_list(items: list[Json], depth: int) -> JsonObject | None:
     """The first item that tells something decides; objects add up, first come first kept."""
     found: JsonObject | None = None
     for item in items:
-        definition = infer(item)
+        definition = infer(item, depth + 1)
         if found is None:
             found = definition
         elif definition is not None:

@@ -10,7 +10,7 @@ from storage.declared import count_fields, declare, unite
 from storage.inference import infer
 from storage.merge import copied
 from storage.plan import Branch, Leaf, Row, Walk, compile_branch, walk
-from storage.stamps import STAMP
+from storage.stamps import STAMP, too_deep
 
 # Every collection has it (Kuzzle reference, services.storageEngine.commonMapping).
 _STAMP_FIELDS: Final[JsonObject] = {
@@ -95,7 +95,10 @@ class Mapping:
                 field can't take.
         """
         found = Walk(self.index, self.collection)
-        walk(self._root, source, found)
+        try:
+            walk(self._root, source, found)
+        except RecursionError:
+            raise too_deep() from None
         extended = self._learn(found) if found.unknown else None
         if extended is not None:
             again = extended.read(source)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from router.envelope import Json, JsonObject
 
-_ALTERABLE = (dict, list)
-
 
 def merge(stored: JsonObject, changes: JsonObject) -> JsonObject:
     """The stored content with the changes merged in, as a new object.
@@ -29,14 +27,20 @@ def merge(stored: JsonObject, changes: JsonObject) -> JsonObject:
 
 def copied(value: JsonObject) -> JsonObject:
     """The same object, sharing nothing that can be altered; for JSON, 20 times `deepcopy`."""
-    return {key: _copied(item) if type(item) in _ALTERABLE else item for key, item in value.items()}
-
-
-def _copied(value: Json) -> Json:
-    if isinstance(value, dict):
-        return copied(value)
-    return _copied_list(value) if isinstance(value, list) else value
+    twin = dict(value)
+    for key, item in value.items():
+        if type(item) is dict:
+            twin[key] = copied(item)
+        elif type(item) is list:
+            twin[key] = _copied_list(item)
+    return twin
 
 
 def _copied_list(items: list[Json]) -> list[Json]:
-    return [_copied(item) for item in items]
+    twin = list(items)
+    for place, item in enumerate(items):
+        if type(item) is dict:
+            twin[place] = copied(item)
+        elif type(item) is list:
+            twin[place] = _copied_list(item)
+    return twin

@@ -46,9 +46,13 @@ def apply(write: Write, stored: JsonObject | None, now_ms: int) -> JsonObject:
 
     Raises:
         RouterError: `services.storage.document_already_exists`, `services.storage.not_found`;
-            `services.storage.unexpected_bad_request` for an id that can't be stored.
+            `services.storage.unexpected_bad_request` for an id that can't be stored, or
+            content too deep to be.
     """
-    content = _content(write, stored)
+    try:
+        content = _content(write, stored)
+    except RecursionError:
+        raise too_deep() from None
     previous = None if stored is None else _stamp_of(stored)
     content[STAMP] = stamp(write.verb, write.author.id, now_ms, previous)
     return content
@@ -75,6 +79,13 @@ def packed(content: JsonObject) -> bytes:
         raise RouterError(
             "services.storage.unexpected_bad_request", f"The document can't be stored: {error}."
         ) from error
+
+
+def too_deep() -> RouterError:
+    """The error for content that nests further than any request may."""
+    return RouterError(
+        "services.storage.unexpected_bad_request", "The document is too deep to be stored."
+    )
 
 
 def _content(write: Write, stored: JsonObject | None) -> JsonObject:

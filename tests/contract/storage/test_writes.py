@@ -109,6 +109,21 @@ class TestEachVerb:
             await put(storage, "one", content)
         assert await storage.mget(*TARGET, ["one"]) == [None]
 
+    @pytest.mark.parametrize("key", ["loose", "tags", "metadata"])
+    @pytest.mark.parametrize("is_list", [True, False])
+    async def test_what_is_too_deep_is_refused(
+        self, storage: Storage, key: str, is_list: bool
+    ) -> None:
+        await storage.update_mapping(*TARGET, {"dynamic": "true"})
+        value: Any = "x"
+        for _ in range(5_000):
+            value = [value] if is_list else {"metadata": value}
+        await put(storage, "one", {})
+        for verb in ("update", "create_or_replace"):
+            with refused("services.storage.unexpected_bad_request"):
+                await storage.write(a_write(verb, "one", {key: value}))
+        assert (await put(storage, "one", {})).version == 2
+
     @pytest.mark.parametrize("id", ["x" * 513, "\ud800"])
     async def test_an_id_that_cannot_be_stored_is_refused(self, storage: Storage, id: str) -> None:
         with refused("services.storage.unexpected_bad_request"):
