@@ -109,7 +109,7 @@ def request_of(
     take = payload.pop
     own_id = take("requestId", None)
     if not request_id:
-        request_id = own_id if isinstance(own_id, str) else None
+        request_id = own_id if own_id and isinstance(own_id, str) else None
     controller = take("controller", None)
     action = take("action", None)
     jwt = take("jwt", None)
