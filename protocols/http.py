@@ -127,10 +127,15 @@ class HttpListener:
         return None
 
     def closed(self, connection: HttpConnection) -> None:
-        """Count a connection out; it is gone, or no longer HTTP."""
+        """Count a connection out; what it still has at work goes on."""
         if connection in self._connections:
             self._connections.discard(connection)
             self._observer.closed("http")
+
+    def handed_over(self, connection: HttpConnection) -> None:
+        """Count a connection out that is HTTP no longer; `stop` leaves it alone."""
+        self._tasks.discard(connection.task)
+        self.closed(connection)
 
     def refuse_upgrade(self, head: Head, address: str) -> RouterError | None:
         """Why a client may not upgrade, None if it may."""

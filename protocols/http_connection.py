@@ -47,7 +47,10 @@ class Front(Protocol):
         """Told of a new connection; returns why it can't stay."""
 
     def closed(self, connection: HttpConnection) -> None:
-        """Told that the connection is gone, or handed over; may be told twice."""
+        """Told that the connection is gone."""
+
+    def handed_over(self, connection: HttpConnection) -> None:
+        """Told that the connection is HTTP no longer; `closed` follows all the same."""
 
     def refuse_upgrade(self, head: Head, address: str) -> RouterError | None:
         """Why a client may not upgrade, None if it may."""
@@ -231,7 +234,7 @@ class HttpConnection(RequestHandler):
         request = web.BaseRequest(
             message, payload, self, StreamWriter(self, self._loop), task, self._loop
         )
-        self._front.closed(self)
+        self._front.handed_over(self)
         response = await upgrade(request)
         if self._payload_parser is None and self.transport is not None:
             await self.finish_response(request, response, None)

@@ -415,6 +415,23 @@ class TestUpgrades:
             answer = await house.ask(get("/", *self.HEADERS, "Origin: https://evil.example"))
             assert_refused(answer, "trivium.origin.refused", 403)
 
+    async def test_what_was_handed_over_is_not_stopped_here(self) -> None:
+        reached, ended = asyncio.Event(), asyncio.Event()
+
+        async def serve(request: web.BaseRequest) -> web.StreamResponse:
+            reached.set()
+            await ended.wait()
+            return web.Response(status=418)
+
+        async with open_house(upgrade=serve) as house:
+            client = await house.client()
+            await client.send(get("/", *self.HEADERS))
+            await reached.wait()
+            assert house.observer.open == 0
+            await house.listener.stop(0.05)
+            ended.set()
+            assert (await client.read()).status == 418
+
     async def test_a_fault_ends_its_connection_only(self) -> None:
         async def stumble(request: web.BaseRequest) -> web.StreamResponse:
             raise ZeroDivisionError("made for the test")
