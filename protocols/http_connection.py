@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Protocol
@@ -11,14 +10,14 @@ from uuid import uuid4
 
 import structlog
 from aiohttp import hdrs, web
-from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import HttpVersion10, StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from protocols.codec.answer import Answer
-from protocols.codec.rest import VERBS, Head, head_of
+from protocols.codec.rest import Head, head_of
+from protocols.http_parsing import collect, fault_of
 from router.errors import RouterError
 from router.settings import HttpSettings
 
@@ -27,9 +26,6 @@ _log: Final = structlog.get_logger("trivium.http")
 # How long a connection that is to close goes on reading, so that the client gets its answer
 # rather than a reset (RFC 9112, 9.6).
 _LINGER_S: Final = 1.0
-
-# RFC 9112, 3: enough of a request line to name its verb.
-_REQUEST_LINE: Final = re.compile(rb"(?:^|\n)([A-Za-z-]{1,32}) [!-~]+ HTTP/1\.[01]\r?\n")
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -142,7 +138,7 @@ class HttpConnection(RequestHandler):
             if not isinstance(message, RawRequestMessage):
                 # The parser gave up: a body that was on its way will never be complete.
                 self._fail_body("the body is malformed")
-                self._parse_error = self._parse_error or _fault_of(
+                self._parse_error = self._parse_error or fault_of(
                     message.exc, data, self._front.http
                 )
         elif self._waiter is not None and self._head_timer is None and not self._upgraded:
@@ -194,7 +190,7 @@ class HttpConnection(RequestHandler):
             self._resume_reading_if_drained()
         if not isinstance(message, RawRequestMessage):
             return await self._refuse(
-                self._parse_error or _fault_of(message.exc, b"", self._front.http), None
+                self._parse_error or fault_of(message.exc, b"", self._front.http), None
             )
         head = head_of(message.method, message.path, message.headers.items())
         if message.upgrade and head.headers.get("upgrade", "").lower() == "websocket":
@@ -277,7 +273,7 @@ class HttpConnection(RequestHandler):
                 if head.headers.get("expect", "").lower() == "100-continue":
                     await self._write(_CONTINUE)
                 async with asyncio.timeout(timeout_s):
-                    body = await _collect(payload, limit)
+                    body = await collect(payload, limit)
         except TimeoutError:
             raise RouterError("network.http.too_slow", timeout_s) from None
         except RequestPayloadError as error:
@@ -339,28 +335,3 @@ class HttpConnection(RequestHandler):
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_S):
                 await gone
-
-
-async def _collect(payload: StreamReader, limit: int) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    while not payload.at_eof():
-        piece = await payload.readany()
-        size += len(piece)
-        if size > limit:
-            raise RouterError("network.http.request_too_large")
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _fault_of(error: BaseException, data: bytes, http: HttpSettings) -> RouterError:
-    if isinstance(error, LineTooLong):
-        return RouterError("network.http.head_too_large", http.max_line_bytes)
-    if isinstance(error, BadHttpMethod):
-        for verb in _REQUEST_LINE.findall(data):
-            if (name := verb.decode("ascii")) not in VERBS:
-                return RouterError("network.http.unsupported_verb", name)
-        return RouterError("network.http.unexpected_error", "this is no HTTP request")
-    # The parser's text goes on with an excerpt of what it read.
-    reason = str(getattr(error, "message", "") or error).partition(":\n")[0]
-    return RouterError("network.http.unexpected_error", reason)
