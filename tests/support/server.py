@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 START_BOUND_S = 30.0
 STOP_BOUND_S = 20.0
+PROGRAM = (sys.executable, "-m", "trivium")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -71,16 +72,18 @@ def start(
     data: Path | None = None,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
 ) -> Server:
     """Start the program and return once `/_ready` answers 200; whoever calls this stops it.
 
     Args:
         folder: Its working folder; the log goes here, and the data unless `data` says else.
         environment: Variables on top of this process' own (`TRIVIUM__SECTION__KEY`).
+        program: What to run; by default this source tree.
     """
     data = folder / "data" if data is None else data
     log = folder / f"serve-{time.monotonic_ns()}.log"
-    command = [sys.executable, "-m", "trivium", "serve", "--port", "0", "--mqtt-port", "0"]
+    command = [*program, "serve", "--port", "0", "--mqtt-port", "0"]
     command += ["--data", str(data)] + (["--app", str(app)] if app else []) + list(arguments)
     with log.open("wb") as stderr:
         process = subprocess.Popen(
@@ -117,9 +120,12 @@ def serving(
     data: Path | None = None,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
 ) -> Iterator[Server]:
     """A running program that is stopped at the end of the block (see `start`)."""
-    server = start(folder, app=app, data=data, arguments=arguments, environment=environment)
+    server = start(
+        folder, app=app, data=data, arguments=arguments, environment=environment, program=program
+    )
     try:
         yield server
     finally:
