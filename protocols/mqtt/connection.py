@@ -209,8 +209,13 @@ class MqttConnection(asyncio.Protocol):
             return
         # Closing with bytes unread would reset the connection, and the client might never
         # see why: say the last word, and read on until it hangs up.
-        transport.write_eof()
-        self._set_reading(True)
+        try:
+            transport.write_eof()
+        except OSError:
+            # The client has hung up already, and asyncio's loop has not seen it yet.
+            transport.abort()
+        else:
+            self._set_reading(True)
 
     def _check_reader(self, written: int) -> None:
         # One answer may be longer than the limit: what was waiting before it counts.

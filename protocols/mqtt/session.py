@@ -44,6 +44,9 @@ from router.envelope import Connection, Request, Response, refusal
 
 BAD_FRAME: Final = "network.mqtt.unexpected_error"
 
+CONNECT_HEADER: Final = 0x10
+"""The byte that every connection begins with: [MQTT-3.1.0-1]."""
+
 _ORDERLY: Final = frozenset({Reason.SESSION_TAKEN_OVER, Reason.SERVER_SHUTTING_DOWN})
 
 
@@ -137,7 +140,11 @@ class Session:
     # -- what happens -------------------------------------------------------------------
 
     def receive(self, chunk: bytes, now: float) -> None:
-        """The client has sent bytes."""
+        """The client has sent bytes, one at least."""
+        if not self.version and not self._decoder.is_partial and chunk[0] != CONNECT_HEADER:
+            # Whoever speaks another protocol shall not have to wait for the rest of a packet.
+            self._refuse(protocol_error("the first packet is CONNECT"))
+            return
         self._decoder.feed(chunk)
         self._read(now)
 

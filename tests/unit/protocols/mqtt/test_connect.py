@@ -195,6 +195,12 @@ class TestOrder:
         assert client.send(Pingreq()) == []
         assert client.session.is_ended
 
+    @pytest.mark.parametrize("chunk", [b"G", b"\x16\x03\x01", b"\x30\x7f"])
+    def test_another_first_byte_is_enough(self, chunk: bytes) -> None:
+        client = Client()
+        assert client.send_bytes(chunk) == []
+        assert client.session.is_ended
+
     def test_a_second_connect_is_a_protocol_error(self) -> None:
         client = connected()
         assert summary(client.send(Connect(client_id="again"))) == ["Disconnect 0x82"]
