@@ -205,7 +205,7 @@ def _geo_distance(_clauses: Clauses, content: JsonObject, _depth: int) -> Query:
         raise malformed("geo_distance wants one field with a place.")
     unit = content.get("unit", "m")
     try:
-        meters = read_meters(content.get("distance"), unit if isinstance(unit, str) else "")
+        meters = read_meters(content.get("distance"), unit if isinstance(unit, str) else "?")
     except ValueError:
         raise malformed("geo_distance wants a distance such as 12km.") from None
     try:
