@@ -66,11 +66,7 @@ def encode_answer(
         is_allowed: Whether a browser may show the answer to the page that asked.
     """
     headers: Mapping[str, str] = {} if head is None else head.headers
-    body, coding = answer.body, "identity"
-    if len(body) >= _COMPRESS_FROM_BYTES and "accept-encoding" in headers:
-        chosen = preferred(headers["accept-encoding"])
-        if chosen is not None:
-            body, coding = compress(body, chosen), chosen
+    body, coding = _coded(answer.body, headers.get("accept-encoding"))
     lines = [
         f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}\r\n"
         f"X-Kuzzle-Request-Id: {_line(answer.request_id)}\r\n"
@@ -95,6 +91,13 @@ def encode_answer(
     lines.append("\r\n")
     text = "".join(lines).encode("utf-8", "replace")
     return text if head is not None and head.verb == "HEAD" else text + body
+
+
+def _coded(body: bytes, accept_encoding: str | None) -> tuple[bytes, str]:
+    chosen = None
+    if accept_encoding is not None and len(body) >= _COMPRESS_FROM_BYTES:
+        chosen = preferred(accept_encoding)
+    return (body, "identity") if chosen is None else (compress(body, chosen), chosen)
 
 
 def _line(value: str) -> str:
