@@ -64,7 +64,7 @@ def asset(number: int) -> dict:
     }
 
 
-def changes(number: int) -> dict:
+def changes() -> dict:
     return {"metadata": {"temperature": random.random() * 40}}
 
 
@@ -118,8 +118,10 @@ def bare(folder: Path, settings: StorageSettings, assets: int, updates: int, gro
             docs.append((2, sources[doc - 1], seq, doc))
             patch = orjson.dumps({"metadata": {"temperature": fresh[0]}, "_kuzzle_info": stamp})
             rows.append(
-                (seq, 1, f"asset-{doc - 1}", 2, 1, now, seq * 300)
-                + ("-1", AUTHOR.request_id, "websocket", patch, patch, None, 0)
+                (
+                    *(seq, 1, f"asset-{doc - 1}", 2, 1, now, seq * 300),
+                    *("-1", AUTHOR.request_id, "websocket", patch, patch, None, 0),
+                )
             )
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(
@@ -157,7 +159,7 @@ async def store(
         for _ in range(count):
             number = draw.randrange(assets)
             began = time.perf_counter()
-            await storage.write(_write("update", number, changes(number)))
+            await storage.write(_write("update", number, changes()))
             latencies.append(time.perf_counter() - began)
 
     cpu, start = time.process_time(), time.perf_counter()
@@ -216,18 +218,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         fsync_ms = _fsync_ms(Path(folder))
         for _ in range(options.rounds):
-            for name in rounds:
+            for name, results in rounds.items():
                 with tempfile.TemporaryDirectory(dir=folder) as place:
                     arguments = (Path(place), settings, options.assets, options.updates)
                     if name == "bare":
                         measured = bare(*arguments, options.callers)
                     else:
                         measured = uvloop.run(store(*arguments, options.callers))
-                    rounds[name].append(measured)
+                    results.append(measured)
                     print(name, measured, flush=True)
     report = {
         "commit": _commit(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": " ".join(
+            (platform.machine(), f"{os.cpu_count()} cores", platform.python_version())
+        ),
         "fsync_ms": fsync_ms,
         "assets": options.assets,
         "callers": options.callers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,11 +48,19 @@ def connect(path: Path, disk: Disk, *, cache_mb: int, read_only: bool = False) -
     try:
         connection.set_busy_timeout(_BUSY_MS)
         connection.execute(f"PRAGMA cache_size = {-1024 * cache_mb}")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {disk.synchronous}")
     except BaseException:
         connection.close(force=True)
         raise
     return connection
+
+
+def disconnect(connection: apsw.Connection) -> None:
+    """Let go of a connection, whatever its disk has against it: all that counts is on it."""
+    with contextlib.suppress(apsw.Error):
+        connection.close(force=True)
 
 
 def unexpected(error: Exception) -> RouterError:

@@ -18,7 +18,7 @@ from storage.sqlite.batch import Batch
 from storage.sqlite.catalog import Catalog, Collection
 from storage.sqlite.checkpoints import Checkpoints
 from storage.sqlite.clock import Clock
-from storage.sqlite.connection import FILE_NAME, Disk, connect, unexpected
+from storage.sqlite.connection import FILE_NAME, Disk, connect, disconnect, unexpected
 from storage.sqlite.jobs import Outcome, Task
 from storage.sqlite.records import NOTHING, Record, RecordCache, is_utf8
 from storage.sqlite.schema import prepare
@@ -90,8 +90,7 @@ class Ledger:
         self.cache.clear()
         self._pruning.forget()
         if connection is not None:
-            with contextlib.suppress(apsw.Error):
-                connection.close(force=True)
+            disconnect(connection)
 
     # -- writing ----------------------------------------------------------------------------
 

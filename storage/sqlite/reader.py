@@ -11,7 +11,7 @@ import orjson
 from storage.contract import Change, Document
 from storage.sqlite import feed
 from storage.sqlite.catalog import Collection
-from storage.sqlite.connection import unexpected
+from storage.sqlite.connection import disconnect, unexpected
 from storage.sqlite.records import RecordCache, is_utf8
 
 _IDS: Final = 500
@@ -32,7 +32,7 @@ class Reader:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._connection.close(force=True)
+        disconnect(self._connection)
 
     def get(self, collection: Collection, id: str) -> Document | None:
         """The document, None if there is none."""

@@ -19,7 +19,7 @@ from storage.geo import distance_m
 from storage.projection import project
 from storage.query import Search, Sort
 from storage.sqlite.catalog import Collection
-from storage.sqlite.connection import unexpected
+from storage.sqlite.connection import disconnect, unexpected
 from storage.sqlite.select import Condition
 from storage.sqlite.sides import UPDATED
 
@@ -52,7 +52,7 @@ class Searches:
     async def close(self) -> None:
         """Finish the searches that wait, and let go of the connection."""
         await asyncio.to_thread(self._thread.shutdown)
-        self._connection.close(force=True)
+        disconnect(self._connection)
 
     async def page(self, collections: Sequence[Collection], search: Search) -> Page:
         """The page of hits, and how many documents match."""
