@@ -151,6 +151,7 @@ class MqttWire:
             paho.CallbackAPIVersion.VERSION2,
             client_id=f"suite-{uuid.uuid4().hex[:8]}",
             protocol=paho.MQTTProtocolVersion(version),
+            reconnect_on_failure=False,
         )
 
     async def open(self) -> MqttWire:
