@@ -38,6 +38,10 @@ def foreign(headers: Mapping[str, str], peer_address: str) -> str | None:
     origin = headers.get("origin")
     if origin is not None and not is_loopback(_host_of(origin.partition("://")[2])):
         return _sentence(f'the header Origin names "{origin}"')
+    # Browsers send no Origin with the GET of an image or a link; this they do send (Fetch
+    # Metadata, 2.4). A page of another port of this machine is "same-site".
+    if headers.get("sec-fetch-site") == "cross-site":
+        return _sentence("a page of another site asked for it (Sec-Fetch-Site)")
     for name in headers:
         if name == "forwarded" or name.startswith("x-forwarded-"):
             return _sentence(f"the header {name} says that the request was passed on")

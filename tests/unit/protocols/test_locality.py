@@ -95,3 +95,12 @@ def test_the_sentence_names_the_cause_and_the_way_out() -> None:
 
 def test_an_empty_name_is_no_loopback() -> None:
     assert not is_loopback("")
+
+
+def test_a_page_of_another_site_is_foreign_without_an_origin() -> None:
+    assert foreign({"host": "localhost", "sec-fetch-site": "cross-site"}, LOCAL) is not None
+
+
+@pytest.mark.parametrize("site", ["same-origin", "same-site", "none"])
+def test_a_page_of_this_machine_is_not(site: str) -> None:
+    assert foreign({"host": "localhost", "sec-fetch-site": site}, LOCAL) is None
