@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
 from typing import Final
 
@@ -96,6 +97,8 @@ class WebSocketWire:
         sessions = list(self._sessions)
         if not sessions:
             return
+        for session in sessions:
+            session.retire()
         drains = [asyncio.create_task(session.drain()) for session in sessions]
         await asyncio.wait(drains, timeout=timeout_s)
         for drain in drains:
@@ -125,7 +128,7 @@ class WebSocketWire:
                 id=str(uuid.uuid4()),
                 wire="websocket",
                 address=request.remote or "",
-                headers={name.lower(): value for name, value in request.headers.items()},
+                headers={sys.intern(name.lower()): v for name, v in request.headers.items()},
             ),
             terms=self._terms,
             observer=self._observer,

@@ -64,6 +64,20 @@ class WebSocketConnection:
         closed: Done once the TCP connection is gone.
     """
 
+    __slots__ = (
+        "_heard_at",
+        "_limits",
+        "_loop",
+        "_max_unsent_bytes",
+        "_open",
+        "_parser",
+        "_receiver",
+        "_slow_timer",
+        "_timer",
+        "_transport",
+        "closed",
+    )
+
     def __init__(self, transport: asyncio.Transport, limits: ConnectionLimits) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport = transport

@@ -13,6 +13,7 @@ from protocols.websocket import Ended
 from protocols.websocket_connection import ConnectionLimits, WebSocketConnection
 from tests.support.websocket import plain_server
 
+EVERY_LOOP = True
 # The cases count messages up to 16 MB; the product's limit is a setting.
 MAX_BYTES = 2**24
 CASES = 247

@@ -40,6 +40,7 @@ from tests.support.websocket import (
     upgrade_request,
 )
 
+EVERY_LOOP = True
 NOW = {"controller": "server", "action": "now"}
 NODE_SCRIPT = Path(__file__).resolve().parents[1] / "node" / "global_websocket.mjs"
 
@@ -138,6 +139,7 @@ class TestHandshake:
             client = RawClient(reader, writer)
             await client.read_head()
             assert client.head.startswith("HTTP/1.1 400")
+            assert await client.ended()
             await client.close()
 
     async def test_handshake_that_never_ends_is_dropped(self) -> None:
@@ -156,6 +158,7 @@ class TestHandshake:
             kept = [await RawClient.open(server.port) for _ in range(2)]
             refused = await RawClient.open(server.port)
             assert refused.head.startswith("HTTP/1.1 503")
+            assert await refused.ended()
             kept[0].send(request(**NOW, requestId="still"))
             assert (await kept[0].answer())["requestId"] == "still"
             for client in (*kept, refused):
@@ -503,6 +506,7 @@ class TestStopping:
             assert late["room"] == "late"
             refused = await RawClient.open(server.port)
             assert refused.head.startswith("HTTP/1.1 503")
+            assert await refused.ended()
             gate.opened.set()
             assert (await client.answer())["requestId"] == "held"
             closing = await client.frame()
