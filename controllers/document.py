@@ -145,7 +145,7 @@ class Documents:
                 arguments=(*_TARGET, arguments.LANG, query),
                 body="optional",
                 result="`{count: integer}`",
-                errors=(*NAMED, *searches.ERRORS),
+                errors=(*NAMED, *searches.COUNT_ERRORS),
             ),
             Action(
                 controller="document",

@@ -21,15 +21,15 @@ ARGUMENTS: Final = (
     Argument("sort", "array", "Fields to sort by.", place="body"),
 )
 RESULT: Final = "`{hits: [{_id, _score, _source, index, collection}], total}`; total is exact"
-ERRORS: Final = (
+COUNT_ERRORS: Final = (
     "api.assert.invalid_argument",
-    "services.storage.get_limit_exceeded",
     "services.storage.invalid_search_query",
     "services.storage.invalid_query_keyword",
     "services.storage.unknown_query_keyword",
     "services.storage.unexpected_bad_request",
     "trivium.unsupported.feature",
 )
+ERRORS: Final = (*COUNT_ERRORS, "services.storage.get_limit_exceeded")
 
 _PAGE: Final = 10  # Hits of a search that names no size, as in Elasticsearch.
 _LANGUAGES: Final = ("elasticsearch", "koncorde")
@@ -65,7 +65,7 @@ def read_count(request: Request) -> Search:
     """The search that a count describes: its `query` alone.
 
     Raises:
-        RouterError: One of `ERRORS`.
+        RouterError: One of `COUNT_ERRORS`.
     """
     return dsl.read_search(_body(request))
 

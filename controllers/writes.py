@@ -12,7 +12,8 @@ from storage.contract import Author, Document, Storage, Write, Written
 
 def author(request: Request) -> Author:
     """Who a request writes for."""
-    return Author(request.user.id, request.request_id, request.connection.wire)
+    # The application itself writes in nobody's name; its user id is empty.
+    return Author(request.user.id or None, request.request_id, request.connection.wire)
 
 
 async def write_in_turn(storage: Storage, request: Request, write: Write) -> Written:

@@ -72,7 +72,12 @@ class AssetController:
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
         return (
-            asset_actions.create(self.form, self.create, extra=(_TYPE, arguments.NEW_ID)),
+            asset_actions.create(
+                self.form,
+                self.create,
+                error=asset_actions.BAD_ID,
+                extra=(_TYPE, arguments.NEW_ID),
+            ),
             asset_actions.delete(self.form, self.delete, extra=(arguments.SOURCE,)),
             asset_actions.get(self.form, self.get),
             self._importing(),
@@ -85,7 +90,12 @@ class AssetController:
                 result="`{_id, _version, _source}`: the changes as written and `_kuzzle_info`, "
                 "with `source` the whole asset",
             ),
-            asset_actions.upsert(self.form, self.upsert, extra=(_TYPE, arguments.NEW_ID)),
+            asset_actions.upsert(
+                self.form,
+                self.upsert,
+                error=asset_actions.BAD_ID,
+                extra=(_TYPE, arguments.NEW_ID),
+            ),
         )
 
     def _birth(self, request: Request) -> Birth:

@@ -26,6 +26,9 @@ _UPDATED: Final = (
     "services.storage.version_conflict",
     "plugin.runtime.unexpected_error",
 )
+BAD_ID: Final = "api.assert.invalid_id"
+UNKNOWN_MODEL: Final = "trivium.asset.unknown_model"
+
 _WHOLE: Final = "`{_id, _version, _source}`"
 _BIRTH: Final = (
     Argument("model", "string", "Name of the asset's model.", required=True, place="body"),
@@ -39,8 +42,8 @@ def engine_argument(form: Form) -> Argument:
     return Argument(form.engine, "string", "The engine's index.", required=True)
 
 
-def create(form: Form, handler: Handler, *, extra: tuple[Argument, ...] = ()) -> Action:
-    """`create`."""
+def create(form: Form, handler: Handler, *, error: str, extra: tuple[Argument, ...] = ()) -> Action:
+    """`create`; `error` is the one that only this form knows."""
     return Action(
         controller=form.controller,
         name="create",
@@ -50,12 +53,7 @@ def create(form: Form, handler: Handler, *, extra: tuple[Argument, ...] = ()) ->
         arguments=(engine_argument(form), arguments.REFRESH, *_BIRTH, *extra),
         body="required",
         result=_WHOLE,
-        errors=(
-            *_STORED,
-            "api.assert.invalid_id",
-            "services.storage.document_already_exists",
-            "trivium.asset.unknown_model",
-        ),
+        errors=(*_STORED, "services.storage.document_already_exists", error),
         aliases=form.aliases("create"),
         order_key=form.order_key(born_id),
     )
@@ -134,8 +132,8 @@ def update(
     )
 
 
-def upsert(form: Form, handler: Handler, *, extra: tuple[Argument, ...] = ()) -> Action:
-    """`upsert`."""
+def upsert(form: Form, handler: Handler, *, error: str, extra: tuple[Argument, ...] = ()) -> Action:
+    """`upsert`; `error` is the one that only this form knows."""
     return Action(
         controller=form.controller,
         name="upsert",
@@ -151,7 +149,7 @@ def upsert(form: Form, handler: Handler, *, extra: tuple[Argument, ...] = ()) ->
         ),
         body="required",
         result="`{_id, _version, _source, created: boolean}`",
-        errors=(*_STORED, *_UPDATED, "api.assert.invalid_id", "trivium.asset.unknown_model"),
+        errors=(*_STORED, *_UPDATED, error),
         aliases=form.aliases("upsert"),
         order_key=form.order_key(born_id),
     )

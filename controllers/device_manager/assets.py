@@ -67,8 +67,8 @@ class AssetsController:
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
         return (
-            asset_actions.create(self.form, self.create),
-            asset_actions.upsert(self.form, self.upsert),
+            asset_actions.create(self.form, self.create, error=asset_actions.UNKNOWN_MODEL),
+            asset_actions.upsert(self.form, self.upsert, error=asset_actions.UNKNOWN_MODEL),
             asset_actions.delete(self.form, self.delete),
             asset_actions.get(self.form, self.get),
             asset_actions.search(self.form, self.search),
