@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import structlog
 
-# Logging is set up once for a process, so each case has a process of its own.
+from router.dispatch import CURRENT
+from router.logs import configure_logging
+from router.settings import LogSettings
+
+# As a program does it, in a process of its own.
 PROGRAM = """
 import asyncio, logging, structlog
 from router.dispatch import CURRENT
@@ -74,8 +83,42 @@ def test_for_eyes_without_colours_where_nobody_looks() -> None:
     assert "\x1b" not in written
 
 
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """Put the logging of the test run back as it was."""
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize("format", ["json", "console"])
 @pytest.mark.parametrize(
-    ("level", "first"), [("warning", "a library says so"), ("error", "failed")]
+    ("level", "first"), [("info", "info"), ("warning", "warning"), ("error", "error")]
 )
-def test_lower_levels_are_left_out(level: str, first: str) -> None:
-    assert json.loads(lines(level, "json")[0])["event"] == first
+def test_lower_levels_are_left_out(format: Any, level: Any, first: str) -> None:
+    stream = io.StringIO()
+    configure_logging(LogSettings(level=level, format=format), stream)
+    log = structlog.get_logger("trivium.test")
+    for method in ("debug", "info", "warning", "error"):
+        getattr(log, method)(f"a line of {method}")
+    logging.getLogger("library").debug("a line of a library")
+    assert f"a line of {first}" in stream.getvalue().splitlines()[0]
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_line_belongs_to_the_request_that_runs_unless_it_says_otherwise() -> None:
+    stream = io.StringIO()
+    configure_logging(LogSettings(format="json"), stream)
+    log = structlog.get_logger("trivium.test")
+    token = CURRENT.set("r-1")
+    log.info("inside")
+    log.info("told", request_id="r-2", password="s3cret")
+    CURRENT.reset(token)
+    log.info("outside")
+    written = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line.get("request_id") for line in written] == ["r-1", "r-2", None]
+    assert written[1]["password"] == "***"
