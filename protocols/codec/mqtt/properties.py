@@ -153,7 +153,7 @@ def read_properties(fields: Fields, place: Place) -> Properties:
     part = fields.part(length)
     single: dict[str, Any] = {}
     many: dict[str, list[Any]] = {}
-    for _ in range(MAX_PROPERTIES):
+    for _ in range(MAX_PROPERTIES + 1):
         if not part.left:
             return Properties(**single, **_tuples(many))
         number = part.variable()
