@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RouterError, ConnectionFailedError, RuntimeError) as error:
         print(f"trivium: {error}", file=sys.stderr)
         return 1
-    console.print(f"\nStopped. The data stays in {settings.storage.data}.")
+    console.print(f"\nStopped. The data stays in {_place(settings.storage.data)}")
     return 0
 
 
@@ -72,16 +72,18 @@ async def _show(console: Console, server: Server) -> None:
 
 
 def _show_address(console: Console, server: Server) -> None:
-    data = server.settings.storage.data
-    where = data if data.is_absolute() else Path(".") / data
     console.print(
         f"\n[bold]Trivium {VERSION}[/], one router for HTTP, WebSocket and MQTT\n\n"
         f"  HTTP       http://{server.host}:{server.port}\n"
         f"  WebSocket  ws://{server.host}:{server.port}\n"
         f"  MQTT       mqtt://{server.host}:{server.mqtt_port}\n"
-        f"  Data       {where}\n"
+        f"  Data       {_place(server.settings.storage.data)}\n"
         f"  App        {os.path.relpath(FLEET)}"
     )
+
+
+def _place(folder: Path) -> str:
+    return str(folder) if folder.is_absolute() else f"./{folder}"
 
 
 def _trivium() -> list[str]:
