@@ -53,7 +53,8 @@ class Collections:
     async def get_mapping(self, request: Request) -> Json:
         """The mapping, without the router's own fields unless asked."""
         whole = request.flag("includeKuzzleMeta")
-        mapping = self.storage.mapping(*_place(request))
+        stored = self.storage.mapping(*_place(request))
+        mapping = {key: value for key, value in stored.items() if value or key != "_meta"}
         properties = mapping.get("properties")
         if whole or not isinstance(properties, dict):
             return mapping

@@ -146,6 +146,7 @@ class ModelRegister:
         metadata_mappings: JsonObject | None = None,
         default_metadata: JsonObject | None = None,
         measures: Sequence[MeasureSlot] = (),
+        locales: JsonObject | None = None,
     ) -> None:
         """Declare what assets of a model hold.
 
@@ -155,6 +156,7 @@ class ModelRegister:
             metadata_mappings: `{field: {"type": "keyword"}, …}`; these fields are searchable.
             default_metadata: Values of a new asset; keys may be dotted paths.
             measures: Slots, e.g. `{"name": "outside", "type": "temperature"}`.
+            locales: `{<language>: {"friendlyName", "description"}}`, copied into new assets.
 
         Raises:
             RouterError: `plugin.runtime.already_started`.
@@ -171,6 +173,7 @@ class ModelRegister:
             metadata_mappings=metadata_mappings or {},
             default_metadata=default_metadata or {},
             measures=tuple(Slot(slot["name"], slot["type"]) for slot in measures),
+            locales=locales or {},
         )
 
     def add_to(self, models: Models) -> None:

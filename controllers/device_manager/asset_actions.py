@@ -148,7 +148,7 @@ def upsert(form: Form, handler: Handler, *, error: str, extra: tuple[Argument, .
             *extra,
         ),
         body="required",
-        result="`{_id, _version, _source, created: boolean}`",
+        result="`{_id, _version, _source}`: the whole asset; `created` too in the singular form",
         errors=(*_STORED, *_UPDATED, error),
         aliases=form.aliases("upsert"),
         order_key=form.order_key(born_id),

@@ -48,9 +48,8 @@ class AssetsController:
         metadata = request.body_field("metadata")
         birth = self._birth(request, metadata)
         change = self._change(request, birth.engine, birth.id, metadata)
-        written, updates = await self.twins.upsert(request, birth, change)
-        result = {**described(written), "created": updates is None}
-        return answered_for(birth.engine, ASSETS, result)
+        written, _ = await self.twins.upsert(request, birth, change)
+        return answered_for(birth.engine, ASSETS, described(written))
 
     async def delete(self, request: Request) -> Reply:
         """Remove an asset; the answer carries no result."""

@@ -32,6 +32,16 @@ def fleet_app() -> App:
             {"name": "position", "type": "position"},
             {"name": "temperatureWeather", "type": "temperature"},
         ],
+        locales={
+            "en": {
+                "friendlyName": "Container (translation by model)",
+                "description": "Containerized container",
+            },
+            "fr": {
+                "friendlyName": "Conteneur (traduit par model)",
+                "description": "Conteneur conteneurisé",
+            },
+        },
     )
     return app
 

@@ -39,6 +39,14 @@ class TestMapping:
             whole = await router.result("collection:getMapping", includeKuzzleMeta=True, **PLACE)
             assert "_kuzzle_info" in whole["properties"]
 
+    async def test_meta_is_shown_where_there_is_some(self) -> None:
+        async with in_process() as router:
+            await router.result("collection:create", {"mappings": KEYWORD}, **PLACE)
+            assert "_meta" not in await router.result("collection:getMapping", **PLACE)
+            await router.result("collection:update", {"mappings": {"_meta": {"a": 1}}}, **PLACE)
+            mapping = await router.result("collection:getMapping", **PLACE)
+            assert mapping["_meta"] == {"a": 1}
+
     async def test_an_empty_update_changes_nothing(self) -> None:
         async with in_process() as router:
             await router.result("collection:create", {"mappings": KEYWORD}, **PLACE)

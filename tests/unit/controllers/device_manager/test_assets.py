@@ -152,11 +152,11 @@ class TestUpsert:
     async def test_it_updates_or_creates(self, fleet: InProcess) -> None:
         body = {**BOX, "metadata": {"weight": 9}}
         written = await fleet.result(f"{ASSETS}:upsert", body, engineId="fleet")
-        assert written["created"] is False
+        assert set(written) == {"_id", "_version", "_source"}
         assert written["_source"]["metadata"]["weight"] == 9
         assert written["_source"]["metadata"]["height"] == 20
         made = await fleet.result(f"{ASSETS}:upsert", {**body, "reference": "2"}, engineId="fleet")
-        assert (made["_id"], made["created"]) == ("Container-2", True)
+        assert (made["_id"], made["_version"]) == ("Container-2", 1)
 
     async def test_metadata_is_required_unlike_for_a_creation(self, fleet: InProcess) -> None:
         body = {"model": "Container", "reference": "1"}
