@@ -9,7 +9,7 @@ _ATOMS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 def copied(value: object, memo: dict[int, object] | None = None) -> object:
-    """What `copy.deepcopy` gives, for JSON at a third of its time.
+    """What `copy.deepcopy` gives, for JSON in half its time.
 
     An object that the value holds twice is one object in the copy, too. `memo` is deepcopy's.
     """
