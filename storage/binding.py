@@ -34,7 +34,8 @@ def bind(query: Query, mapping: Mapping) -> Query:
 
     In the result every field is an indexed one; values are as rows hold them (dates in ms, IP
     addresses as text, numbers in numeric fields…), so that an engine only compares. What can
-    match nothing has become `MatchNone`: unmapped fields, fields within nested objects.
+    match nothing has become `MatchNone`: unmapped fields, fields within nested objects, a bool
+    that wants more `should` than it has.
 
     Raises:
         RouterError: `services.storage.unexpected_bad_request` for a value its field can't take
@@ -122,12 +123,13 @@ def _bind_geo_distance(query: Query, mapping: Mapping) -> Query:
 
 def _bind_bool(query: Query, mapping: Mapping) -> Query:
     assert isinstance(query, Bool)
-    return Bool(
+    bound = Bool(
         must=tuple(bind(each, mapping) for each in query.must),
         must_not=tuple(bind(each, mapping) for each in query.must_not),
         should=tuple(bind(each, mapping) for each in query.should),
         minimum=query.minimum,
     )
+    return bound if bound.minimum <= len(bound.should) else MatchNone()
 
 
 def _any_of(queries: tuple[Query, ...]) -> Query:

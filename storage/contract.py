@@ -49,8 +49,11 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 class Written(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a write: the document after it (before it, for a delete).
 
-    `source` and `previous` (the content that this write replaced, None when there was none)
-    belong to the caller: the engine never touches them again.
+    A document's first write is version 1 and every write that is accepted adds one, equal
+    content included. A delete takes a version of its own, which only the feed tells (`version`
+    here is that of the document that is gone); what is created under the id later goes on
+    from it. `source` and `previous` (the content that this write replaced, None when there was
+    none) belong to the caller: the engine never touches them again.
     """
 
     id: str
@@ -69,7 +72,11 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """One document that a search found. `sort` holds the values it was sorted by."""
+    """One document that a search found. `source` belongs to the caller.
+
+    `sort` holds the values it was sorted by, one for each key of the search: dates in ms,
+    booleans as such, None where the document lacks the field.
+    """
 
     index: str
     collection: str
@@ -183,7 +190,9 @@ class Storage(Protocol):
         """Hand in one write; await the result for the acknowledgement.
 
         The write takes its place in the order of all writes **when this is called**, not when
-        the result is awaited. Acknowledged means durable. A bad write fails alone.
+        the result is awaited; giving up the awaiting doesn't take it back. Acknowledged means
+        durable. A bad write fails alone and leaves no trace. What it leaves in the document is
+        what `storage.stamps.apply` says.
 
         Raises (from the awaitable): `document_already_exists`, `not_found`,
             `strict_mapping_rejection`, `unexpected_bad_request` (a value against its mapping),
@@ -194,7 +203,14 @@ class Storage(Protocol):
         """Hand in many writes at once, in order; each outcome stands at its write's place."""
 
     async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
-        """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
+        """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`.
+
+        A pair named twice counts once; without pairs nothing is found. A field is looked for
+        where it is mapped: it matches nothing elsewhere.
+
+        Raises: `unexpected_bad_request` for a value or clause that a field can't answer and for
+            a sort by an unmapped field; `trivium.unsupported.feature` (see storage.binding).
+        """
 
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""

@@ -54,6 +54,7 @@ def apply(write: Write, stored: JsonObject | None, now_ms: int) -> JsonObject:
     except RecursionError:
         raise too_deep() from None
     previous = None if stored is None else _stamp_of(stored)
+    # Whatever a client sent under this key goes here.
     content[STAMP] = stamp(write.verb, write.author.id, now_ms, previous)
     return content
 
@@ -94,7 +95,7 @@ def _content(write: Write, stored: JsonObject | None) -> JsonObject:
     if write.verb == "create":
         raise RouterError("services.storage.document_already_exists")
     if write.verb in ("update", "upsert"):
-        return merge(stored, _without_stamp(write.content))
+        return merge(stored, write.content)
     return copied(write.content)
 
 
@@ -104,12 +105,6 @@ def _created(write: Write) -> JsonObject:
     check_id(write.id)
     # An upsert's changes lie over its default key by key, not merged (Kuzzle reference, upsert).
     return copied({**(write.default or {}), **write.content})
-
-
-def _without_stamp(content: JsonObject) -> JsonObject:
-    if STAMP not in content:
-        return content
-    return {key: value for key, value in content.items() if key != STAMP}
 
 
 def _stamp_of(stored: JsonObject) -> JsonObject:

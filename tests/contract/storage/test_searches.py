@@ -146,6 +146,7 @@ async def fleet(storage: Storage) -> Storage:
             "ab",
         ),
         ({"bool": {"should": {"match_all": {}}, "minimum_should_match": 2}}, ""),
+        ({"bool": {"must_not": {"ids": {"values": ["a"]}}, "minimum_should_match": 1}}, ""),
         ({"bool": {"should": {"match_none": {}}, "minimum_should_match": 0}}, "abcde"),
         (
             {"bool": {"should": {"match_all": {}}, "must_not": {"exists": {"field": "size"}}}},

@@ -70,6 +70,7 @@ DAY = 1_769_817_600_000
             Bool(must=(Exists("x"),), must_not=(Exists("x"),), should=(Exists("x"),), minimum=1),
             Bool(must=(MatchNone(),), must_not=(MatchNone(),), should=(MatchNone(),), minimum=1),
         ),
+        (Bool(must=(Exists("num"),), should=(MatchAll(),), minimum=2), MatchNone()),
         (MatchAll(), MatchAll()),
         (Ids(("a",)), Ids(("a",))),
     ],
