@@ -128,6 +128,7 @@ class WebSocketWire:
                 id=str(uuid.uuid4()),
                 wire="websocket",
                 address=request.remote or "",
+                is_gone=lambda: not wire.is_open,
                 headers={sys.intern(name.lower()): v for name, v in request.headers.items()},
             ),
             terms=self._terms,

@@ -71,6 +71,8 @@ class Router:
             if place is not None:
                 await self.admission.wait(place)
             try:
+                if place is not None and request.connection.is_gone():
+                    raise RouterError("api.process.connection_dropped")
                 user = await self._authority.identify(request)
                 if user is not request.user:
                     request = request.replace(user=user)

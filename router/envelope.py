@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -36,11 +36,16 @@ class User(msgspec.Struct, frozen=True):
 ANONYMOUS: Final = User("-1", ("anonymous",))
 
 
+def _never() -> bool:
+    return False
+
+
 class Connection(msgspec.Struct, frozen=True):
     """One client's connection, as the wire that holds it describes it.
 
     `client_id` is what the client calls itself (MQTT), else the empty string; `headers`
-    are those of the HTTP request or of the WebSocket upgrade, names in lower case.
+    are those of the HTTP request or of the WebSocket upgrade, names in lower case. Once
+    `is_gone`, nobody reads its answers: requests that still wait for a place are dropped.
     """
 
     id: str
@@ -48,6 +53,7 @@ class Connection(msgspec.Struct, frozen=True):
     address: str = ""
     client_id: str = ""
     headers: Mapping[str, str] = _NO_HEADERS
+    is_gone: Callable[[], bool] = _never
 
     def __repr__(self) -> str:
         # Headers and arguments may hold tokens and passwords, and this ends up in logs.

@@ -444,6 +444,33 @@ class TestTheEnd:
             await until(lambda: server.wire.connections == 1, "the wire forgets the connection")
             await other.close()
 
+    async def test_request_that_waits_for_a_place_is_dropped_with_its_connection(self) -> None:
+        gate = Gate()
+        done: list[str] = []
+
+        async def note(request: Request) -> Json:
+            done.append(request.request_id)
+            return None
+
+        table = small_table(gate)
+        table.add(Action(controller="t", name="note", handler=note, summary="Test."))
+        router = small_router(table, at_work=1)
+        async with listening(router) as server:
+            lost, kept = await RawClient.open(server.port), await RawClient.open(server.port)
+            lost.send(request(controller="test", action="hold"))
+            lost.send(request(controller="t", action="note", requestId="lost"))
+            await until(lambda: router.admission.waiting == 1, "one waits")
+            kept.send(request(controller="t", action="note", requestId="kept"))
+            await until(lambda: router.admission.waiting == 2, "two wait")
+            reset(lost)
+            # A later round trip: the reset has been seen by then.
+            kept.send(frame(b"", PING))
+            assert (await kept.frame()).opcode == PONG
+            gate.opened.set()
+            assert (await kept.answer())["requestId"] == "kept"
+            assert done == ["kept"]
+            await kept.close()
+
     async def test_silent_connection_is_closed_never_with_1000(self) -> None:
         settings = Settings(websocket=WebSocketSettings(idle_timeout_s=0.2))
         async with listening(small_router(small_table()), settings) as server:
