@@ -101,8 +101,9 @@ class MqttConnection(asyncio.Protocol):
         try:
             self._session.receive(data, self._loop.time())
         except Exception:  # noqa: BLE001 - the boundary: a connection's read loop
-            self._fail()
-        self._obey()
+            self.fail()
+        else:
+            self._obey()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
         """Carry out the client's will, if it left without a word."""
@@ -121,11 +122,16 @@ class MqttConnection(asyncio.Protocol):
 
     def answered(self, job: Job, response: Response) -> None:
         """The answer to a request of this client is made."""
-        try:
-            self._session.answered(job, response, self._loop.time())
-        except Exception:  # noqa: BLE001 - the boundary: nothing may leave a client waiting
-            self._fail(job.request.request_id)
+        self._session.answered(job, response, self._loop.time())
         self._obey()
+
+    def fail(self, request_id: str | None = None) -> None:
+        """A fault of ours, now being handled: log it and end the connection it happened on.
+
+        Source: [MQTT-4.8.0-2] of MQTT 3.1.1.
+        """
+        _log.exception("connection failed unexpectedly", wire="mqtt", request_id=request_id)
+        self.end(Reason.IMPLEMENTATION_SPECIFIC_ERROR, "the router failed")
 
     def end(self, reason: Reason, text: str) -> None:
         """End the connection, saying why where the client's version can be told."""
@@ -235,10 +241,6 @@ class MqttConnection(asyncio.Protocol):
 
     def _unsent(self) -> int:
         return self._transport.get_write_buffer_size() + self._session.held_bytes
-
-    def _fail(self, request_id: str | None = None) -> None:
-        _log.exception("connection failed unexpectedly", request_id=request_id)
-        self._session.end(Reason.IMPLEMENTATION_SPECIFIC_ERROR, "the router failed")
 
     def _report(self) -> None:
         session = self._session

@@ -134,6 +134,8 @@ class MqttListener:
     async def _serve(self, connection: MqttConnection, job: Job) -> None:
         try:
             connection.answered(job, await self._router.dispatch(job.request))
+        except Exception:  # noqa: BLE001 - the boundary: nothing may leave a client waiting
+            connection.fail(job.request.request_id)
         finally:
             del self._tasks[job]
 

@@ -21,6 +21,7 @@ from protocols.codec.mqtt.packets import (
 )
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
+from router.envelope import Request, Response
 from router.settings import LimitSettings, MqttSettings, Settings
 from tests.support.mqtt_wire import (
     BOUND_S,
@@ -237,6 +238,26 @@ class TestHostile:
                 device.reset()
             await until(lambda: served.listener.connections == 0)
             served.gate.opened.set()
+
+
+class BrokenRouter:
+    """Breaks the promise that dispatching never raises."""
+
+    async def dispatch(self, request: Request) -> Response:
+        raise ZeroDivisionError("made for the test")
+
+
+class TestFaults:
+    @pytest.mark.parametrize(("version", "reason"), [(V3_1_1, None), (V5, 0x83)])
+    async def test_a_fault_of_ours_ends_the_connection(
+        self, version: int, reason: int | None
+    ) -> None:
+        async with (
+            listening(router=BrokenRouter()) as served,
+            client(served.port, version) as device,
+        ):
+            await device.ask(NOW, qos=1, packet_id=1)
+            assert await device.goodbye() == reason
 
 
 class TestTakeOver:

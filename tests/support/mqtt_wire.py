@@ -15,6 +15,7 @@ from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import MqttListener
 from router.actions import Action
 from router.envelope import Json, Request
+from router.ports import Dispatcher
 from router.settings import Settings
 from tests.support.small_router import CountingObserver, Gate, small_router, small_table
 
@@ -37,8 +38,10 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def listening(settings: Settings | None = None) -> AsyncIterator[Served]:
-    """A listener that is stopped at the end of the block."""
+async def listening(
+    settings: Settings | None = None, *, router: Dispatcher | None = None
+) -> AsyncIterator[Served]:
+    """A listener that is stopped at the end of the block; `router` instead of a small one."""
     gate, observer = Gate(), CountingObserver()
     table = small_table(gate)
     recorded: list[Request] = []
@@ -49,7 +52,7 @@ async def listening(settings: Settings | None = None) -> AsyncIterator[Served]:
 
     table.add(Action(controller="test", name="record", handler=record, summary="For tests."))
     listener = MqttListener(
-        small_router(table), settings or Settings(), observer=observer, node="node-1"
+        router or small_router(table), settings or Settings(), observer=observer, node="node-1"
     )
     port = await listener.start("127.0.0.1", 0)
     try:

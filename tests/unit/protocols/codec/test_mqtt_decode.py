@@ -83,12 +83,22 @@ BOTH_VERSIONS = [
     Case("PUBLISH without a topic's end", packet(0x30, b"\0\5a")),
     Case("PUBLISH of one byte", packet(0x30, b"\0")),
     Case("PUBLISH without its id", packet(0x32, b"\0\1a\0")),
+    Case("3.14.1-1 DISCONNECT flags", b"\xe1\0"),
     Case("PINGREQ with a body", b"\xc0\1\0"),
     Case("2.1.4 five length bytes", b"\xc0\x80\x80\x80\x80\1"),
     Case("too large", b"\x30\xff\x7f", Reason.PACKET_TOO_LARGE),
 ]
 
 ONLY_5 = [
+    Case("1.5.7-1 pair", packet(0x30, b"\0\1a\7\x26\0\1k\0\1\xff")),
+    Case("3.1.2-17 user name missing", connect(0x82)),
+    Case("3.1.2-19 password missing", connect(0x42)),
+    Case("3.1.3-11 will topic", packet(0x10, connect(0x06)[2:] + b"\0\0\1\xff\0\0")),
+    Case("3.1.3-12 user name", packet(0x10, connect(0x82)[2:] + b"\0\1\xff")),
+    Case("3.3.2-13 response topic", packet(0x30, b"\0\1a\4\x08\0\1\xff")),
+    Case("3.3.2-19 content type", packet(0x30, b"\0\1a\4\x03\0\1\xff")),
+    Case("3.8.3-1 filter", packet(0x82, b"\0\1\0\0\1\xff\0")),
+    Case("3.10.3-1 filter", packet(0xA2, b"\0\1\0\0\1\xff")),
     Case("1.5.5-1 long property length", packet(0x30, b"\0\1a\x80\0")),
     Case("1.5.5-1 long remaining length", b"\xc0\x80\0"),
     Case("2.2.2 unknown property", packet(0x30, b"\0\1a\2\x7f\0")),

@@ -10,13 +10,21 @@ import pytest
 from protocols.codec.mqtt.packets import (
     V3_1_1,
     V5,
+    Connack,
+    Connect,
     Disconnect,
     Packet,
+    Pingreq,
+    Pingresp,
     Puback,
     Pubcomp,
     Publish,
     Pubrec,
     Pubrel,
+    Suback,
+    Subscribe,
+    Subscription,
+    Will,
 )
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
@@ -250,6 +258,16 @@ class TestFlowControl:
         client.send(Puback(packet_id=second.packet_id))
         assert client.session.held_bytes == 0
 
+    def test_other_packets_do_not_wait_for_the_receive_maximum(self) -> None:
+        client = connected(properties=Properties(receive_maximum=1))
+        for packet_id in (1, 2):
+            client.ask(qos=1, packet_id=packet_id)
+            client.answer()
+        assert client.session.held_bytes > 0
+        assert client.send(Pingreq()) == [Pingresp()]
+        client.ask()
+        assert summary(client.answer()) == [f"Publish {RESPONSE} QoS 0"]
+
     def test_a_puback_for_nothing_changes_nothing(self) -> None:
         client = connected()
         assert client.send(Puback(packet_id=7), Pubcomp(packet_id=7)) == []
@@ -286,6 +304,19 @@ class TestSizes:
         assert client.ask(topic="elsewhere", qos=1, packet_id=1) == [
             Puback(packet_id=1, reason=Reason.NOT_AUTHORIZED)
         ]
+
+    def test_a_refusal_fits_the_client(self) -> None:
+        # A CONNACK of 5 bytes, a DISCONNECT of 3, a SUBACK of 6: without their reason strings.
+        small = Properties(maximum_packet_size=6)
+        refused = Client().connect(will=Will(topic="x", payload=b""), properties=small)
+        assert refused == Connack(reason=Reason.NOT_AUTHORIZED)
+        client = Client()
+        client.send(Connect(client_id="a", properties=small))
+        wildcard = Subscription(topic_filter="#")
+        assert client.send(Subscribe(packet_id=1, subscriptions=(wildcard,))) == [
+            Suback(packet_id=1, reasons=(0xA2,))
+        ]
+        assert client.send(Connect(client_id="a")) == [Disconnect(reason=Reason.PROTOCOL_ERROR)]
 
 
 class TestElsewhere:

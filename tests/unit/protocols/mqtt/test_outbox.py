@@ -1,0 +1,57 @@
+"""Messages of QoS 1 to a client: their identifiers, and how many may be under way. Section 4.9."""
+
+from __future__ import annotations
+
+from protocols.codec.mqtt.packets import Publish
+from protocols.mqtt.outbox import Outbox
+
+MESSAGE = Publish(topic="t", payload=b"12345", qos=1)
+
+
+def outbox(receive_maximum: int) -> tuple[Outbox, list[Publish]]:
+    """An outbox, and what it has sent."""
+    sent: list[Publish] = []
+    return Outbox(sent.append, receive_maximum=receive_maximum), sent
+
+
+def test_qos_0_goes_at_once_without_an_id() -> None:
+    box, sent = outbox(1)
+    message = Publish(topic="t", payload=b"")
+    for _ in range(3):
+        box.publish(message)
+    assert sent == [message] * 3
+
+
+def test_messages_beyond_the_maximum_wait_in_order() -> None:
+    box, sent = outbox(2)
+    for number in range(4):
+        box.publish(Publish(topic=str(number), payload=b"12345", qos=1))
+    assert [message.topic for message in sent] == ["0", "1"]
+    assert box.held_bytes == 10
+    box.acknowledged(sent[1].packet_id)
+    assert [message.topic for message in sent] == ["0", "1", "2"]
+    box.acknowledged(sent[0].packet_id)
+    assert [message.topic for message in sent] == ["0", "1", "2", "3"]
+    assert box.held_bytes == 0
+
+
+def test_an_id_in_use_is_passed_over() -> None:
+    box, sent = outbox(2)
+    box.publish(MESSAGE)
+    first = sent[0].packet_id
+    for _ in range(65_534):
+        box.publish(MESSAGE)
+        box.acknowledged(sent[-1].packet_id)
+    box.publish(MESSAGE)
+    assert len({message.packet_id for message in sent}) == 65_535
+    assert 0 not in {message.packet_id for message in sent}
+    assert sent[-1].packet_id != first
+
+
+def test_every_id_can_be_in_use() -> None:
+    box, sent = outbox(65_535)
+    for _ in range(65_536):
+        box.publish(MESSAGE)
+    assert len({message.packet_id for message in sent}) == 65_535
+    box.acknowledged(1_234)
+    assert sent[-1].packet_id == 1_234
