@@ -98,9 +98,10 @@ class Collections:
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
-        return tuple(sorted((*self._changing(), *self._reading()), key=lambda action: action.name))
+        found = (*self._making(), *self._removing(), *self._listing(), *self._describing())
+        return tuple(sorted(found, key=lambda action: action.name))
 
-    def _changing(self) -> tuple[Action, ...]:
+    def _making(self) -> tuple[Action, ...]:
         return (
             Action(
                 controller="collection",
@@ -121,6 +122,21 @@ class Collections:
             ),
             Action(
                 controller="collection",
+                name="update",
+                handler=self.update,
+                summary="Add fields to a collection's mapping, or change its `dynamic` or `_meta`.",
+                routes=(Route("POST", "/:index/:collection"),),
+                arguments=(*_TARGET, _MAPPINGS, _SETTINGS),
+                body="required",
+                result="null",
+                errors=(*NAMED, "api.assert.body_required", *_MAPPING_ERRORS),
+            ),
+        )
+
+    def _removing(self) -> tuple[Action, ...]:
+        return (
+            Action(
+                controller="collection",
                 name="delete",
                 handler=self.delete,
                 summary="Delete a collection with its documents.",
@@ -139,20 +155,28 @@ class Collections:
                 result="null",
                 errors=NAMED,
             ),
+        )
+
+    def _listing(self) -> tuple[Action, ...]:
+        return (
             Action(
                 controller="collection",
-                name="update",
-                handler=self.update,
-                summary="Add fields to a collection's mapping, or change its `dynamic` or `_meta`.",
-                routes=(Route("POST", "/:index/:collection"),),
-                arguments=(*_TARGET, _MAPPINGS, _SETTINGS),
-                body="required",
-                result="null",
-                errors=(*NAMED, "api.assert.body_required", *_MAPPING_ERRORS),
+                name="list",
+                handler=self.list,
+                summary="The collections of an index.",
+                routes=(Route("GET", "/:index/_list"),),
+                arguments=(
+                    arguments.INDEX,
+                    Argument("from", "integer", "How many to skip; default 0."),
+                    Argument("size", "integer", "How many to answer; 0, the default, is all."),
+                    Argument("type", "string", "`all`, `stored` or `realtime`."),
+                ),
+                result='`{collections: [{name, type: "stored"}], type, from?, size?}`',
+                errors=(*NAMED[:3], "api.assert.invalid_argument"),
             ),
         )
 
-    def _reading(self) -> tuple[Action, ...]:
+    def _describing(self) -> tuple[Action, ...]:
         return (
             Action(
                 controller="collection",
@@ -176,21 +200,6 @@ class Collections:
                 ),
                 result="`{dynamic, _meta?, properties}`",
                 errors=NAMED,
-            ),
-            Action(
-                controller="collection",
-                name="list",
-                handler=self.list,
-                summary="The collections of an index.",
-                routes=(Route("GET", "/:index/_list"),),
-                arguments=(
-                    arguments.INDEX,
-                    Argument("from", "integer", "How many to skip; default 0."),
-                    Argument("size", "integer", "How many to answer; 0, the default, is all."),
-                    Argument("type", "string", "`all`, `stored` or `realtime`."),
-                ),
-                result='`{collections: [{name, type: "stored"}], type, from?, size?}`',
-                errors=(*NAMED[:3], "api.assert.invalid_argument"),
             ),
         )
 

@@ -131,22 +131,18 @@ class Documents:
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
-        return tuple(sorted((*self._reading(), *self._writing()), key=lambda action: action.name))
+        found = (
+            *self._getting(),
+            *self._counting(),
+            *self._searching(),
+            *self._creating(),
+            *self._overwriting(),
+            self._updating(),
+        )
+        return tuple(sorted(found, key=lambda action: action.name))
 
-    def _reading(self) -> tuple[Action, ...]:
-        query = Argument("query", "object", "What to match; everything if absent.", place="body")
+    def _getting(self) -> tuple[Action, ...]:
         return (
-            Action(
-                controller="document",
-                name="count",
-                handler=self.count,
-                summary="Count the documents that match a query.",
-                routes=(Route("POST", "/:index/:collection/_count"),),
-                arguments=(*_TARGET, arguments.LANG, query),
-                body="optional",
-                result="`{count: integer}`",
-                errors=(*NAMED, *searches.COUNT_ERRORS),
-            ),
             Action(
                 controller="document",
                 name="exists",
@@ -171,6 +167,26 @@ class Documents:
                     "services.storage.search_as_an_id",
                 ),
             ),
+        )
+
+    def _counting(self) -> tuple[Action, ...]:
+        query = Argument("query", "object", "What to match; everything if absent.", place="body")
+        return (
+            Action(
+                controller="document",
+                name="count",
+                handler=self.count,
+                summary="Count the documents that match a query.",
+                routes=(Route("POST", "/:index/:collection/_count"),),
+                arguments=(*_TARGET, arguments.LANG, query),
+                body="optional",
+                result="`{count: integer}`",
+                errors=(*NAMED, *searches.COUNT_ERRORS),
+            ),
+        )
+
+    def _searching(self) -> tuple[Action, ...]:
+        return (
             Action(
                 controller="document",
                 name="search",
@@ -200,7 +216,7 @@ class Documents:
             ),
         )
 
-    def _writing(self) -> tuple[Action, ...]:
+    def _creating(self) -> tuple[Action, ...]:
         return (
             Action(
                 controller="document",
@@ -233,6 +249,10 @@ class Documents:
                 errors=(*WRITTEN, "services.storage.invalid_argument"),
                 order_key=document_key,
             ),
+        )
+
+    def _overwriting(self) -> tuple[Action, ...]:
+        return (
             Action(
                 controller="document",
                 name="delete",
@@ -264,7 +284,6 @@ class Documents:
                 ),
                 order_key=document_key,
             ),
-            self._updating(),
         )
 
     def _updating(self) -> Action:

@@ -41,6 +41,9 @@ class Indexes:
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
+        return (*self._changing(), *self._reading())
+
+    def _changing(self) -> tuple[Action, ...]:
         return (
             Action(
                 controller="index",
@@ -65,6 +68,10 @@ class Indexes:
                 result="`{acknowledged: true}`",
                 errors=NAMED[:3],
             ),
+        )
+
+    def _reading(self) -> tuple[Action, ...]:
+        return (
             Action(
                 controller="index",
                 name="exists",

@@ -132,6 +132,9 @@ class Server:
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
+        return (*self._describing(), *self._measuring())
+
+    def _describing(self) -> tuple[Action, ...]:
         return (
             Action(
                 controller="server",
@@ -161,6 +164,10 @@ class Server:
                 routes=(Route("GET", "/"), Route("GET", "/_serverInfo")),
                 result="`{serverInfo: {kuzzle: {api, version, uptime, …}, services}}`",
             ),
+        )
+
+    def _measuring(self) -> tuple[Action, ...]:
+        return (
             Action(
                 controller="server",
                 name="metrics",

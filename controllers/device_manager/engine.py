@@ -52,6 +52,9 @@ class EngineController:
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
+        return (*self._changing(), *self._reading())
+
+    def _changing(self) -> tuple[Action, ...]:
         return (
             Action(
                 controller="device-manager/engine",
@@ -77,6 +80,10 @@ class EngineController:
                 result="`{index, collections: [name]}`",
                 errors=(*NAMED[:2], "trivium.engine.missing"),
             ),
+        )
+
+    def _reading(self) -> tuple[Action, ...]:
+        return (
             Action(
                 controller="device-manager/engine",
                 name="exists",
