@@ -1,0 +1,154 @@
+"""What is SQLite's own about searches: their thread, time and bounds, big lists, odd circles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.errors import RouterError
+from router.settings import StorageSettings
+from storage.query import Bool, Exists, GeoDistance, Ids, Query, Range, Search, Sort, Terms
+from storage.sqlite.searches import MAX_TARGETS
+from storage.sqlite.store import SqliteStorage
+from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, put, refused
+
+MAPPING = {
+    "properties": {
+        "key": {"type": "keyword"},
+        "num": {"type": "integer"},
+        "real": {"type": "double"},
+        "spot": {"type": "geo_point"},
+        "free": {"type": "keyword"},
+    }
+}
+UPDATED = "_kuzzle_info.updatedAt"
+
+
+async def opened(folder: Path, **settings: Any) -> SqliteStorage:
+    storage = SqliteStorage(StorageSettings.model_validate({"data": folder, **settings}))
+    await storage.open()
+    await storage.create_collection(INDEX, COLLECTION, MAPPING)
+    return storage
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
+    storage = await opened(tmp_path)
+    yield storage
+    await storage.close()
+
+
+async def ids(storage: SqliteStorage, query: Query, *sort: Sort) -> list[str]:
+    page = await storage.search([TARGET], Search(query=query, sort=sort, size=100))
+    assert page.total == len(page.hits)
+    return [hit.id for hit in page.hits]
+
+
+class TestBigLists:
+    async def test_texts_numbers_and_texts_that_c_cannot_hold(self, storage: SqliteStorage) -> None:
+        await put(storage, "a", {"key": "k7", "num": 3, "real": 0.1})
+        await put(storage, "b", {"key": "nul\0byte", "num": 4, "real": 7.0})
+        texts = tuple(f"k{n}" for n in range(40_000))
+        assert await ids(storage, Terms("key", (*texts, "nul\0byte"))) == ["a", "b"]
+        assert await ids(storage, Terms("num", (*range(5, 50), 3, 4.0))) == ["a", "b"]
+        assert await ids(storage, Terms("real", (*(n / 10 for n in range(40)), 7))) == ["a", "b"]
+        assert await ids(storage, Ids((*texts, "b"))) == ["b"]
+
+
+class TestWhatNoDocumentHolds:
+    @pytest.mark.parametrize(
+        "query",
+        [
+            Terms("free", ("x",)),
+            Range("free", gt="a"),
+            Exists("free"),
+            GeoDistance("spot", 0, 0, 1e9),
+            Bool(should=(Exists("num"),), minimum=2),
+        ],
+    )
+    async def test_matches_nothing(self, storage: SqliteStorage, query: Query) -> None:
+        await put(storage, "a", {"num": 1})
+        assert await ids(storage, query) == []
+
+    async def test_sorts_as_missing(self, storage: SqliteStorage) -> None:
+        await put(storage, "b", {"num": 1})
+        await put(storage, "a", {"num": 2})
+        assert await ids(storage, Exists("num"), Sort("free")) == ["a", "b"]
+
+
+class TestCircles:
+    @pytest.mark.parametrize(
+        ("center", "meters", "found"),
+        [
+            ((0.0, 179.95), 20_000, ["dateline"]),
+            ((89.95, 0.0), 30_000, ["pole"]),
+            ((45.0, 5.0), 1.0, ["home"]),
+            ((0.0, 0.0), 21_000_000, ["dateline", "home", "pole"]),
+        ],
+    )
+    async def test_reach_over_the_edges_of_the_map(
+        self, storage: SqliteStorage, center: tuple[float, float], meters: float, found: list[str]
+    ) -> None:
+        await put(storage, "dateline", {"spot": {"lat": 0, "lon": -179.95}})
+        await put(storage, "pole", {"spot": {"lat": 89.9, "lon": 180}})
+        await put(storage, "home", {"spot": {"lat": 45, "lon": 5}})
+        assert await ids(storage, GeoDistance("spot", *center, meters)) == found
+
+
+class TestTheUpdateTime:
+    """`updatedAt` is a column, not a row of the side table; nobody can tell."""
+
+    async def test_is_searched_and_sorted_by(self, storage: SqliteStorage) -> None:
+        for name in ("a", "b"):
+            await storage.write(a_write("create", name))
+        first = await storage.write(a_write("update", "b"))
+        at = first.source["_kuzzle_info"]["updatedAt"]
+        assert await ids(storage, Exists(UPDATED)) == ["b"]
+        assert await ids(storage, Terms(UPDATED, (at,))) == ["b"]
+        assert await ids(storage, Range(UPDATED, gte=at)) == ["b"]
+        assert await ids(storage, Range(UPDATED, gt=at)) == []
+        everything = Bool(should=(Ids(("a",)), Ids(("b",))), minimum=1)
+        assert await ids(storage, everything, Sort(UPDATED)) == ["b", "a"]
+        assert await ids(storage, everything, Sort(UPDATED, missing_first=True)) == ["a", "b"]
+
+
+class TestBounds:
+    async def test_a_search_that_takes_too_long_is_refused(self, tmp_path: Path) -> None:
+        storage = await opened(tmp_path / "slow", search_timeout_s=0.0001)
+        await storage.bulk([a_write("create", str(n), {"num": n}) for n in range(5_000)])
+        heavy = Search(query=Exists("num"), sort=(Sort("num", descending=True),))
+        with pytest.raises(RouterError, match="longer than") as caught:
+            await storage.search([TARGET], heavy)
+        assert caught.value.id == "services.storage.unexpected_error"
+        assert (await storage.get(INDEX, COLLECTION, "7")).source["num"] == 7
+        await storage.close()
+
+    async def test_too_many_searches_are_refused(self, tmp_path: Path) -> None:
+        storage = await opened(tmp_path / "busy", searches_waiting=2)
+        searches = [storage.count([TARGET], Search()) for _ in range(5)]
+        outcomes = await asyncio.gather(*searches, return_exceptions=True)
+        assert outcomes[:2] == [0, 0]
+        assert {getattr(each, "id", None) for each in outcomes[2:]} == {"api.process.overloaded"}
+        assert await storage.count([TARGET], Search()) == 0
+        await storage.close()
+
+    async def test_a_search_whose_owner_gave_up_lets_the_next_one_in(
+        self, storage: SqliteStorage
+    ) -> None:
+        given_up = asyncio.ensure_future(storage.count([TARGET], Search()))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        assert await storage.count([TARGET], Search()) == 0
+
+    async def test_too_many_collections_are_refused(self, storage: SqliteStorage) -> None:
+        names = [f"c{n}" for n in range(MAX_TARGETS + 1)]
+        for name in names[:3]:
+            await storage.create_collection(INDEX, name)
+        assert await storage.count([(INDEX, name) for name in names[:3]], Search()) == 0
+        collections = [storage._ledger.catalog.find(INDEX, names[0])] * (MAX_TARGETS + 1)
+        with refused("trivium.unsupported.feature"):
+            await storage._searches.count(collections, Search())
