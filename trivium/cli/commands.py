@@ -79,6 +79,9 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     auto_port: Annotated[bool, typer.Option(help="Take the next free ports.")] = False,
 ) -> None:
     """Serve until told to stop (Ctrl-C, SIGTERM)."""
+    from trivium.cli.startup import quicken  # noqa: PLC0415
+
+    quicken()
     from trivium.cli.serve import Flags, serve  # noqa: PLC0415
     from trivium.server import StartError  # noqa: PLC0415
 

@@ -14,6 +14,7 @@ from router.logs import configure_logging
 from router.settings import BadSettingError, Settings, load
 from trivium.app import App
 from trivium.appfile import AppFileError, load_app
+from trivium.cli.startup import settle
 from trivium.ports import next_free
 from trivium.server import Server, StartError
 
@@ -117,6 +118,7 @@ async def _serve(
     server = Server(app, settings)
     told = _told_to_stop()
     await server.start()
+    settle()
     try:
         if meanwhile is None:
             await told.wait()

@@ -59,11 +59,13 @@ class TestRunning:
                 assert (await client.query({"controller": "server", "action": "now"}))["result"]
 
     async def test_clients_that_are_connected_hear_of_the_end(self):
-        async with running(App(), settings(), MemoryStorage()) as server:
-            async with connect("ws", HOST, server.port) as client:
-                await server.stop()
-                with pytest.raises(ConnectionFailedError, match="1012"):
-                    await client.query({"controller": "server", "action": "now"})
+        async with (
+            running(App(), settings(), MemoryStorage()) as server,
+            connect("ws", HOST, server.port) as client,
+        ):
+            await server.stop()
+            with pytest.raises(ConnectionFailedError, match="1012"):
+                await client.query({"controller": "server", "action": "now"})
 
 
 class TestFailedStart:
