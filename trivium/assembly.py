@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from storage.sqlite.store import SqliteStorage
 
 from access.anonymous import OpenAuthority
 from controllers.device_manager.engines import Engines
@@ -21,6 +20,7 @@ from router.events import Events
 from router.observe import Observer
 from router.settings import Settings
 from storage.contract import Storage
+from storage.sqlite.store import SqliteStorage
 from trivium.app import App
 from trivium.version import VERSION
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import websockets
-from trivium.server import Server, running
 
 from tests.support.fleet import fleet_app, fleet_settings
 from tests.support.wires import HttpWire
+from trivium.server import Server, running
 
 VOLATILE = (
     '"volatile":{"client":"kourou@1.2.0","sdkInstanceId":"c16970f8-0c2f-4d5e-9f0c-9a2b5a3a7b11",'

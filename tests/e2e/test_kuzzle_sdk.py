@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trivium.server import running
 
 from tests.support.fleet import fleet_app, fleet_settings
+from trivium.server import running
 
 NODE = Path(__file__).parent.parent / "node"
 
