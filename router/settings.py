@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -78,14 +78,22 @@ class WebSocketSettings(Section):
     )
 
 
+_TOPIC: Final = r"^[^+#\x00]{1,1000}$"
+"""A topic name: MQTT 5, 4.7.1 and 4.7.3; much shorter than it could be."""
+
+
 class MqttSettings(Section):
     """The MQTT wire."""
 
     enabled: bool = Field(True, description="Whether to listen for MQTT at all.")
     port: int = Field(1883, ge=0, le=65535, description="Kuzzle's MQTT port.")
-    request_topic: str = Field("Kuzzle/request", description="Where clients publish requests.")
-    response_topic: str = Field("Kuzzle/response", description="Where answers are pushed.")
-    allow_pub_sub: bool = Field(
+    request_topic: str = Field(
+        "Kuzzle/request", pattern=_TOPIC, description="Where clients publish requests."
+    )
+    response_topic: str = Field(
+        "Kuzzle/response", pattern=_TOPIC, description="Where answers are pushed."
+    )
+    allow_pub_sub: Literal[False] = Field(
         False, description="Whether clients may publish to each other. Not yet available."
     )
     connect_timeout_s: float = Field(10.0, gt=0, description="Seconds to send CONNECT.")

@@ -69,10 +69,11 @@ class MqttListener:
         """Take nothing more in, finish what was let in, say goodbye and close.
 
         Requests that are still at work after `timeout_s` are cancelled; it returns a few
-        seconds later than that at most. Must be called after `start`.
+        seconds later than that at most. Does nothing before `start`.
         """
-        if self._server is not None:
-            self._server.close()
+        if self._server is None:
+            return
+        self._server.close()
         deadline = self._loop.time() + timeout_s
         for connection in self._connections:
             connection.pause()

@@ -21,6 +21,7 @@ from protocols.codec.mqtt.packets import (
 )
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
+from protocols.mqtt import MqttListener
 from router.envelope import Request, Response
 from router.settings import LimitSettings, MqttSettings, Settings
 from tests.support.mqtt_wire import (
@@ -33,6 +34,7 @@ from tests.support.mqtt_wire import (
     raw,
     until,
 )
+from tests.support.small_router import CountingObserver
 
 EVERY_LOOP = True
 BOTH = [V3_1_1, V5]
@@ -355,6 +357,12 @@ class TestStopping:
             await device.close()
             await bounded(stopping)
             assert len(served.recorded) == 1
+
+    async def test_a_listener_that_never_started_stops_at_once(self) -> None:
+        router = BrokenRouter()
+        listener = MqttListener(router, Settings(), observer=CountingObserver(), node="n")
+        await bounded(listener.stop(BOUND_S))
+        assert listener.connections == 0
 
     async def test_an_address_in_use_is_an_error(self) -> None:
         async with listening() as first, listening() as second:
