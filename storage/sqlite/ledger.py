@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ _BLAME_THE_DATA = (
     apsw.RangeError,
     apsw.SQLError,
 )
+
+
+_CHECKPOINT_CACHE_MB = 2  # moving pages needs none
 
 
 class Ledger:
@@ -78,7 +82,11 @@ class Ledger:
             self.feed = feed.identity(connection)
             self._position = feed.position(connection)
             self.clock.start_at(feed.newest_ms(connection))
-            self._checkpoints = Checkpoints(connection, self._settings.checkpoint_pages)
+            self._checkpoints = Checkpoints(
+                connection,
+                partial(connect, folder / FILE_NAME, self._disk, cache_mb=_CHECKPOINT_CACHE_MB),
+                self._settings.checkpoint_pages,
+            )
         except BaseException:
             connection.close(force=True)
             raise
@@ -90,6 +98,8 @@ class Ledger:
         self.cache.clear()
         self._pruning.forget()
         if connection is not None:
+            if self._checkpoints is not None:
+                self._checkpoints.close()
             disconnect(connection)
 
     # -- writing ----------------------------------------------------------------------------
@@ -146,10 +156,10 @@ class Ledger:
                 with self._transaction() as connection:
                     self._prune(connection)
                 return True
-            return self._checkpoints.step(is_idle=is_idle)
+            self._checkpoints.step(is_idle=is_idle)
         except apsw.Error:
             self.close()
-            return False
+        return False
 
     def _write_together(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         batch = Batch(self.catalog, self._record, self._position, self.clock.stamp_ms())
