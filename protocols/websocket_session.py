@@ -79,7 +79,7 @@ class WebSocketSession:
             return
         if len(payload) <= _LONGEST_PING and _is_ping(payload):
             self.wire.send(_PONG)
-        elif self._held or len(self._tasks) >= self._terms.max_requests:
+        elif len(self._tasks) >= self._terms.max_requests:
             self._hold(payload)
         else:
             self._start(payload)
