@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
@@ -41,6 +42,7 @@ class WebSocketWire:
         self._settings = settings
         self._observer = observer
         self._sessions: set[WebSocketSession] = set()
+        self._empty = asyncio.Event()
         limits = FrameLimits(
             max_bytes=settings.frame.max_bytes,
             max_depth=settings.frame.max_depth,
@@ -71,8 +73,7 @@ class WebSocketWire:
             return Ended()
         transport.write(accepted)
         session = self._open(transport, request)
-        self._sessions.add(session)
-        self._observer.opened("websocket")
+        self._enter(session)
         try:
             request.protocol.keep_alive(False)
             # The way that aiohttp's own WebSocket takes: bytes that came glued to the
@@ -82,9 +83,10 @@ class WebSocketWire:
             await session.drain()
         finally:
             session.wire.abort()
-            self._sessions.discard(session)
-            self._observer.closed("websocket")
-            await session.cancel()
+            try:
+                await session.cancel()
+            finally:
+                self._leave(session)
         return Ended()
 
     async def stop(self, timeout_s: float) -> None:
@@ -103,13 +105,14 @@ class WebSocketWire:
         await asyncio.wait(drains, timeout=timeout_s)
         for drain in drains:
             drain.cancel()
+        await asyncio.gather(*drains, return_exceptions=True)
         for session in sessions:
             session.wire.close(SERVICE_RESTART, "the router is stopping")
-        await asyncio.wait(
-            [s.wire.closed for s in sessions], timeout=self._limits.close_timeout_s + 1
-        )
         for session in sessions:
             await session.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.close_timeout_s + 1):
+                await self._empty.wait()
 
     # -- inside -------------------------------------------------------------------------
 
@@ -118,6 +121,17 @@ class WebSocketWire:
             raise RouterError("network.entrypoint.shutting_down")
         if len(self._sessions) >= self._settings.limits.connections:
             raise RouterError("api.process.overloaded")
+
+    def _enter(self, session: WebSocketSession) -> None:
+        self._sessions.add(session)
+        self._empty.clear()
+        self._observer.opened("websocket")
+
+    def _leave(self, session: WebSocketSession) -> None:
+        self._sessions.discard(session)
+        if not self._sessions:
+            self._empty.set()
+        self._observer.closed("websocket")
 
     def _open(self, transport: asyncio.Transport, request: web.BaseRequest) -> WebSocketSession:
         wire = WebSocketConnection(transport, self._limits)

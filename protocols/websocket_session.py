@@ -14,6 +14,9 @@ from router.envelope import Connection, Request, refusal
 from router.errors import RouterError
 from router.ports import ConnectionObserver, Dispatcher
 
+# An application's code may hold on to a request that was cancelled; a stop doesn't wait for it.
+CANCEL_TIMEOUT_S: Final = 1.0
+
 _PONG: Final = b'{"p":2}'
 _LONGEST_PING: Final = 32
 
@@ -104,11 +107,12 @@ class WebSocketSession:
             await asyncio.shield(self._drained)
 
     async def cancel(self) -> None:
-        """Cancel what is still at work, and return once it has ended."""
+        """Cancel what is still at work, and return once it has ended, or after a second."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=CANCEL_TIMEOUT_S)
         self._tasks.clear()
 
     # -- inside -------------------------------------------------------------------------
