@@ -69,6 +69,7 @@ class MqttConnection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
         self._is_reading = True
         self._is_named = False
         self._is_closing = False
@@ -165,8 +166,10 @@ class MqttConnection(asyncio.Protocol):
             self._host.named(self)
         if session.is_ended:
             self._close()
-        elif session.is_paused is self._is_reading:
-            self._set_reading(not session.is_paused)
+        elif (session.is_paused or session.is_behind) is self._is_reading:
+            self._set_reading(not self._is_reading)
+        if session.is_behind and self._turn is None:
+            self._turn = self._loop.call_soon(self._take_turn)
         if session.is_hurried and not self._is_closing:
             self._arm()
 
@@ -186,6 +189,17 @@ class MqttConnection(asyncio.Protocol):
         self._transport.write(chunk)
         if self._unsent() > self._host.max_unsent_bytes:
             self._check_reader(len(chunk))
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        if self._is_closing:
+            return
+        try:
+            self._session.go_on(self._loop.time())
+        except Exception:  # noqa: BLE001 - the boundary: a connection's read loop
+            self.fail()
+        else:
+            self._obey()
 
     def _arm(self) -> None:
         self._session.is_hurried = False

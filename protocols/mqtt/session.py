@@ -10,7 +10,7 @@ import msgspec
 
 from protocols.codec import frame
 from protocols.codec.frame import BadFrameError
-from protocols.codec.mqtt.encode import encode, encode_message, message_head
+from protocols.codec.mqtt.encode import encode_message, message_head
 from protocols.codec.mqtt.packets import (
     V3_1_1,
     V5,
@@ -40,9 +40,13 @@ from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.patience import Patience
 from protocols.mqtt.subscriptions import Subscriptions
 from protocols.mqtt.terms import Terms
+from protocols.mqtt.writer import Writer
 from router.envelope import Connection, Request, Response, refusal
 
 BAD_FRAME: Final = "network.mqtt.unexpected_error"
+
+PACKETS_PER_TURN: Final = 128
+"""Packets read before other clients have their turn; a read may bring 100 000 small ones."""
 
 CONNECT_HEADER: Final = 0x10
 """The byte that every connection begins with: [MQTT-3.1.0-1]."""
@@ -66,9 +70,9 @@ class Session:
         jobs: Requests to dispatch, in order; each must come back by `answered`.
         refused: Short fixed texts, one for each thing that was refused.
         is_paused: Nothing should be read from the client until answers have been made.
+        is_behind: There is more to read; call `go_on` when others have had their turn.
         is_hurried: `deadline` has come nearer; the caller resets this.
         said_goodbye: Whether the client itself ended the connection.
-        version: The protocol level; 0 until a CONNECT has told it.
     """
 
     __slots__ = (
@@ -78,14 +82,14 @@ class Session:
         "_inbox",
         "_is_full",
         "_is_held",
-        "_max_packet_bytes",
         "_outbox",
         "_patience",
         "_subscriptions",
-        "_tells_problems",
         "_terms",
         "_will",
+        "_writer",
         "connection",
+        "is_behind",
         "is_connected",
         "is_ended",
         "is_hurried",
@@ -94,22 +98,22 @@ class Session:
         "out",
         "refused",
         "said_goodbye",
-        "version",
     )
 
     def __init__(
         self, terms: Terms, connection: Connection, *, now: float, is_full: bool = False
     ) -> None:
         self.connection = connection
-        self.version = 0
         self.is_connected = False
         self.is_ended = False
         self.is_paused = False
+        self.is_behind = False
         self.is_hurried = True
         self.said_goodbye = False
-        self.out: list[bytes] = []
-        self.jobs: list[Job] = []
         self.refused: list[str] = []
+        self._writer = Writer(self.refused)
+        self.out = self._writer.out
+        self.jobs: list[Job] = []
         self._terms = terms
         self._is_full = is_full
         self._is_held = False
@@ -118,10 +122,8 @@ class Session:
         self._at_work = 0
         self._answer_head = b""
         self._will: Will | None = None
-        self._tells_problems = True
-        self._max_packet_bytes = math.inf
-        self._inbox = Inbox(self._send, receive_maximum=None)
-        self._outbox = Outbox(self._publish, receive_maximum=65_535)
+        self._inbox = Inbox(self._writer.send, receive_maximum=None)
+        self._outbox = Outbox(self._writer.publish, receive_maximum=65_535)
         self._subscriptions = Subscriptions(terms, V3_1_1)
 
     # -- what the connection should do --------------------------------------------------
@@ -141,11 +143,16 @@ class Session:
 
     def receive(self, chunk: bytes, now: float) -> None:
         """The client has sent bytes, one at least."""
-        if not self.version and not self._decoder.is_partial and chunk[0] != CONNECT_HEADER:
+        if not self._writer.version and not self._decoder.is_partial and chunk[0] != CONNECT_HEADER:
             # Whoever speaks another protocol shall not have to wait for the rest of a packet.
             self._refuse(protocol_error("the first packet is CONNECT"))
             return
         self._decoder.feed(chunk)
+        self._read(now)
+
+    def go_on(self, now: float) -> None:
+        """Read on where `is_behind` was set."""
+        self.is_behind = False
         self._read(now)
 
     def answered(self, job: Job, response: Response, now: float) -> None:
@@ -176,8 +183,8 @@ class Session:
         """End the connection from this side; MQTT 5 is told why in a DISCONNECT."""
         if self.is_ended:
             return
-        if self.is_connected and self.version == V5:
-            self._send(Disconnect(reason=reason, properties=Properties(reason_string=text)))
+        if self.is_connected and self._writer.version == V5:
+            self._writer.send(Disconnect(reason=reason, properties=Properties(reason_string=text)))
         self.is_ended = True
         if reason not in _ORDERLY:
             self.refused.append(reason.name.lower())
@@ -204,8 +211,9 @@ class Session:
     # -- inside -------------------------------------------------------------------------
 
     def _read(self, now: float) -> None:
-        # As many turns as there are packets in what was fed.
-        while not self.is_ended and not self.is_paused:
+        for _ in range(PACKETS_PER_TURN):
+            if self.is_ended or self.is_paused:
+                return
             try:
                 packet = self._decoder.next_packet()
                 if packet is None:
@@ -214,6 +222,8 @@ class Session:
                 self._handle(packet)
             except PacketError as error:
                 self._refuse(error)
+        else:
+            self.is_behind = True
         if self._decoder.is_partial and self._patience.wait_for_rest(now):
             self.is_hurried = True
 
@@ -230,40 +240,23 @@ class Session:
         if self.is_connected:
             self.end(error.reason, error.text)
             return
-        told = error.version if error.version is not None else self.version or None
+        told = error.version if error.version is not None else self._writer.version or None
         connack = None if told is None else handshake.refusal(error, told)
         if told is not None and connack is not None:
             # A level that nobody knows is answered in the nearest one that we do.
-            self.version = min(max(told, V3_1_1), V5)
-            self._send(connack)
+            self._writer.version = min(max(told, V3_1_1), V5)
+            self._writer.send(connack)
         self.is_ended = True
         self.refused.append(error.reason.name.lower())
-
-    def _send(self, packet: Packet) -> None:
-        encoded = encode(packet, self.version)
-        if len(encoded) <= self._max_packet_bytes:
-            self.out.append(encoded)
-        elif getattr(packet, "properties", NO_PROPERTIES) is not NO_PROPERTIES:
-            self._send(msgspec.structs.replace(packet, properties=NO_PROPERTIES))
-
-    def _publish(self, packet: Publish) -> None:
-        self._push(encode(packet, self.version))
-
-    def _push(self, message: bytes) -> None:
-        if len(message) <= self._max_packet_bytes:
-            self.out.append(message)
-        else:
-            # [MQTT-3.1.2-25]: as if it had been sent.
-            self.refused.append("answer_too_large")
 
     # -- packets ------------------------------------------------------------------------
 
     def _on_connect(self, packet: Connect) -> None:
-        self.version = packet.version
+        self._writer.version = packet.version
         self._answer_head = message_head(self._terms.response_topic, packet.version)
         properties = packet.properties
         if properties.maximum_packet_size is not None:
-            self._max_packet_bytes = properties.maximum_packet_size
+            self._writer.max_packet_bytes = properties.maximum_packet_size
         client_id, connack = handshake.accept(packet, self._terms, is_full=self._is_full)
         self.connection = msgspec.structs.replace(self.connection, client_id=client_id)
         self.is_connected = True
@@ -271,12 +264,12 @@ class Session:
         self._patience.connect(packet.keep_alive_s)
         self._will = packet.will
         if packet.version == V5:
-            self._tells_problems = properties.request_problem_information != 0
-            self._inbox = Inbox(self._send, receive_maximum=self._terms.receive_maximum)
+            self._writer.tells_problems = properties.request_problem_information != 0
+            self._inbox = Inbox(self._writer.send, receive_maximum=self._terms.receive_maximum)
             receive_maximum = properties.receive_maximum or 65_535
-            self._outbox = Outbox(self._publish, receive_maximum=receive_maximum)
+            self._outbox = Outbox(self._writer.publish, receive_maximum=receive_maximum)
             self._subscriptions = Subscriptions(self._terms, V5)
-        self._send(connack)
+        self._writer.send(connack)
 
     def _on_publish(self, packet: Publish) -> None:
         self._check_publish(packet)
@@ -302,7 +295,7 @@ class Session:
         self.jobs.append(Job(packet, receipt, request))
 
     def _check_publish(self, packet: Publish) -> None:
-        if self.version != V5:
+        if self._writer.version != V5:
             return
         properties = packet.properties
         if packet.retain:
@@ -319,21 +312,17 @@ class Session:
         self.refused.append("topic")
         if receipt is None:
             return
-        if self.version != V5:
+        if self._writer.version != V5:
             self._inbox.settle(receipt)
             return
         text = f"requests are published on {self._terms.request_topic}"
-        self._inbox.settle(receipt, Reason.NOT_AUTHORIZED, self._problem(text))
-
-    def _problem(self, text: str) -> Properties:
-        # [MQTT-3.1.2-29]: in other packets than CONNACK, PUBLISH and DISCONNECT by wish only.
-        return Properties(reason_string=text) if self._tells_problems else NO_PROPERTIES
+        self._inbox.settle(receipt, Reason.NOT_AUTHORIZED, self._writer.problem(text))
 
     def _answer(self, asked: Publish, response: Response) -> None:
         payload = frame.encode(response, node=self._terms.node)
         properties = asked.properties
-        if self.version != V5 or (not asked.qos and properties is NO_PROPERTIES):
-            self._push(encode_message(self._answer_head, payload))
+        if self._writer.version != V5 or (not asked.qos and properties is NO_PROPERTIES):
+            self._writer.push(encode_message(self._answer_head, payload))
             return
         topic = properties.response_topic or self._terms.response_topic
         answer = NO_PROPERTIES
@@ -349,7 +338,7 @@ class Session:
     def _on_pubrec(self, packet: Pubrec) -> None:
         # Nothing is sent with QoS 2, so that the id is unknown.
         if packet.reason < Reason.UNSPECIFIED_ERROR:
-            self._send(
+            self._writer.send(
                 Pubrel(packet_id=packet.packet_id, reason=Reason.PACKET_IDENTIFIER_NOT_FOUND)
             )
 
@@ -364,17 +353,19 @@ class Session:
         properties = NO_PROPERTIES
         if any(reason >= Reason.UNSPECIFIED_ERROR for reason in reasons):
             self.refused.append("subscription")
-            properties = self._problem(
+            properties = self._writer.problem(
                 f"only exact topics other than {self._terms.request_topic} can be subscribed to"
             )
-        self._send(Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties))
+        self._writer.send(
+            Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
+        )
 
     def _on_unsubscribe(self, packet: Unsubscribe) -> None:
         reasons = self._subscriptions.remove(packet)
-        self._send(Unsuback(packet_id=packet.packet_id, reasons=reasons))
+        self._writer.send(Unsuback(packet_id=packet.packet_id, reasons=reasons))
 
     def _on_pingreq(self, _packet: Pingreq) -> None:
-        self._send(Pingresp())
+        self._writer.send(Pingresp())
 
     def _on_disconnect(self, packet: Disconnect) -> None:
         if packet.properties.session_expiry_interval:

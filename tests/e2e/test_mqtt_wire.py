@@ -232,6 +232,25 @@ class TestHostile:
             await device.send_bytes(b"\x30\x05\x00\x0eKuzzle/request{}")
             assert await device.goodbye() == Reason.MALFORMED_PACKET
 
+    async def test_a_flood_of_small_packets_does_not_hold_others_up(self) -> None:
+        settings = Settings(mqtt=MqttSettings(max_unsent_bytes=2**27))
+        async with (
+            listening(settings) as served,
+            client(served.port, V3_1_1) as device,
+            client(served.port, client_id="other") as other,
+        ):
+            count = 10_000
+            flood = Publish(topic="Kuzzle/request", payload=b"{")
+            sent = asyncio.create_task(device.send_bytes(encode(flood, V3_1_1) * count))
+            await until(lambda: served.observer.reasons)
+            for _ in range(3):
+                await other.send(Pingreq())
+                assert await other.receive() == Pingresp()
+            assert len(served.observer.reasons) < count / 4
+            for _ in range(count):
+                assert isinstance(await device.receive(), Publish)
+            await sent
+
     async def test_a_reset_connection_leaves_nothing_behind(self) -> None:
         async with listening() as served:
             async with client(served.port) as device:

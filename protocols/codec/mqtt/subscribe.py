@@ -24,6 +24,10 @@ from protocols.codec.mqtt.reasons import (
     protocol_error,
 )
 
+MAX_FILTERS: Final = 1_000
+"""Most filters read from one packet, so that no packet takes long to read. No precedent in the
+specification, which sets no limit."""
+
 _SUBACK_3: Final = frozenset({0, 1, 2, 0x80})
 
 
@@ -31,9 +35,9 @@ def read_subscribe(fields: Fields, version: int) -> Subscribe:
     """At least one filter with its options. Source: 3.8."""
     packet_id = fields.packet_id()
     properties = read_properties(fields, Place.SUBSCRIBE) if version == V5 else NO_PROPERTIES
-    subscriptions = []
-    # Each turn takes at least three bytes.
+    subscriptions: list[Subscription] = []
     while fields.left:
+        _check_count(len(subscriptions))
         topic_filter = _filter(fields, version)
         subscriptions.append(_options(topic_filter, fields.integer(1), version))
     if not subscriptions:
@@ -57,6 +61,11 @@ def _options(topic_filter: str, options: int, version: int) -> Subscription:
         retain_as_published=bool(options & 0x08),
         retain_handling=options >> 4 & 0x03,
     )
+
+
+def _check_count(count: int) -> None:
+    if count == MAX_FILTERS:
+        raise PacketError(Reason.QUOTA_EXCEEDED, f"more than {MAX_FILTERS} filters in a packet")
 
 
 def _filter(fields: Fields, version: int) -> str:
@@ -83,9 +92,9 @@ def read_unsubscribe(fields: Fields, version: int) -> Unsubscribe:
     """At least one filter. Source: 3.10."""
     packet_id = fields.packet_id()
     properties = read_properties(fields, Place.UNSUBSCRIBE) if version == V5 else NO_PROPERTIES
-    filters = []
-    # Each turn takes at least two bytes.
+    filters: list[str] = []
     while fields.left:
+        _check_count(len(filters))
         filters.append(_filter(fields, version))
     if not filters:
         raise protocol_error("an UNSUBSCRIBE without a topic filter")

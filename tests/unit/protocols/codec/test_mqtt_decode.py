@@ -30,6 +30,7 @@ from protocols.codec.mqtt.packets import (
 from protocols.codec.mqtt.properties import MAX_PROPERTIES, Properties
 from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.codec.mqtt.stream import Decoder
+from protocols.codec.mqtt.subscribe import MAX_FILTERS
 
 MALFORMED, PROTOCOL = Reason.MALFORMED_PACKET, Reason.PROTOCOL_ERROR
 
@@ -255,6 +256,17 @@ def test_properties_are_bounded() -> None:
         with pytest.raises(PacketError) as caught:
             decoder.next_packet()
         assert caught.value.reason == Reason.QUOTA_EXCEEDED
+
+
+@pytest.mark.parametrize(("first", "filter_of"), [(0x82, b"\0\1a\0"), (0xA2, b"\0\1a")])
+def test_filters_are_bounded(first: int, filter_of: bytes) -> None:
+    decoder = Decoder(max_bytes=2**20, version=V3_1_1)
+    decoder.feed(packet(first, b"\0\1" + filter_of * MAX_FILTERS))
+    assert isinstance(decoder.next_packet(), Subscribe | Unsubscribe)
+    decoder.feed(packet(first, b"\0\1" + filter_of * (MAX_FILTERS + 1)))
+    with pytest.raises(PacketError) as caught:
+        decoder.next_packet()
+    assert caught.value.reason == Reason.QUOTA_EXCEEDED
 
 
 @pytest.mark.parametrize(

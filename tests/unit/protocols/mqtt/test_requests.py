@@ -7,6 +7,7 @@ import json
 import msgspec
 import pytest
 
+from protocols.codec.mqtt.encode import encode
 from protocols.codec.mqtt.packets import (
     V3_1_1,
     V5,
@@ -28,6 +29,7 @@ from protocols.codec.mqtt.packets import (
 )
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
+from protocols.mqtt.session import PACKETS_PER_TURN
 from tests.support.mqtt_client import BOTH, RESPONSE, TERMS, Client, connected, summary
 
 
@@ -382,6 +384,28 @@ class TestWhatIsNotHere:
     def test_a_subscription_identifier_in_a_publish_is_a_protocol_error(self) -> None:
         found = connected().ask(properties=Properties(subscription_identifiers=(1,)))
         assert summary(found) == ["Disconnect 0x82"]
+
+
+class TestTurns:
+    def test_a_flood_is_read_in_turns(self) -> None:
+        client = connected(V3_1_1)
+        flood = encode(Pingreq(), V3_1_1) * (3 * PACKETS_PER_TURN)
+        client.session.receive(flood, client.now)
+        turns = [len(client.received())]
+        for _ in range(3):
+            assert client.session.is_behind
+            client.session.go_on(client.now)
+            turns.append(len(client.received()))
+        assert not client.session.is_behind
+        assert turns == [PACKETS_PER_TURN] * 3 + [0]
+
+    def test_what_comes_in_between_stays_in_order(self) -> None:
+        client = connected(V3_1_1)
+        client.session.receive(encode(Pingreq(), V3_1_1) * PACKETS_PER_TURN + b"\x30", client.now)
+        assert client.session.is_behind
+        found = client.send_bytes(b"\x00" + b"\xc0\0")
+        assert found == [Pingresp()] * PACKETS_PER_TURN
+        assert client.session.refused == ["malformed_packet"]
 
 
 class TestPausing:

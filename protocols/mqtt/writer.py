@@ -1,0 +1,57 @@
+"""Writes packets for one client, in its version and within what it takes."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from protocols.codec.mqtt.encode import encode
+from protocols.codec.mqtt.packets import Packet, Publish
+from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
+
+
+class Writer:
+    """Collects bytes in `out`; `refused` gets a short text for each message left out.
+
+    Attributes:
+        version: The protocol level; 0 until a CONNECT has told it.
+        max_packet_bytes: The client's Maximum Packet Size; infinite without.
+        tells_problems: Whether the client wants reason strings in every packet.
+    """
+
+    __slots__ = ("max_packet_bytes", "out", "refused", "tells_problems", "version")
+
+    def __init__(self, refused: list[str]) -> None:
+        self.out: list[bytes] = []
+        self.refused = refused
+        self.version = 0
+        self.max_packet_bytes = math.inf
+        self.tells_problems = True
+
+    def send(self, packet: Packet) -> None:
+        """Write a packet, without its properties where it would be too long with them."""
+        encoded = encode(packet, self.version)
+        if len(encoded) <= self.max_packet_bytes:
+            self.out.append(encoded)
+        elif getattr(packet, "properties", NO_PROPERTIES) is not NO_PROPERTIES:
+            self.send(msgspec.structs.replace(packet, properties=NO_PROPERTIES))
+
+    def publish(self, message: Publish) -> None:
+        """Write a message, unless the client doesn't take one that long."""
+        self.push(encode(message, self.version))
+
+    def push(self, message: bytes) -> None:
+        """The same for one that is encoded already."""
+        if len(message) <= self.max_packet_bytes:
+            self.out.append(message)
+        else:
+            # [MQTT-3.1.2-25]: as if it had been sent.
+            self.refused.append("answer_too_large")
+
+    def problem(self, text: str) -> Properties:
+        """The reason string for a packet other than CONNACK and DISCONNECT, if it is wanted.
+
+        Source: [MQTT-3.1.2-29].
+        """
+        return Properties(reason_string=text) if self.tells_problems else NO_PROPERTIES
