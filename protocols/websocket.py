@@ -63,15 +63,14 @@ class WebSocketWire:
 
     async def upgrade(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer an upgrade request and serve its connection; returns when that is gone."""
-        try:
-            self._admit()
-            accepted = websocket_handshake.accept(request)
-        except RouterError as error:
-            return self._refuse(error)
         transport = request.transport
         if transport is None:
             return Ended()
-        transport.write(accepted)
+        try:
+            self._admit()
+            transport.write(websocket_handshake.accept(request))
+        except RouterError as error:
+            return self._refuse(error)
         session = self._open(transport, request)
         self._enter(session)
         try:
