@@ -22,7 +22,6 @@ def quicken() -> None:
 
 
 def settle() -> None:
-    """Collect garbage from now on, but never again among what the start made."""
-    gc.collect()
+    """Collect garbage from now on, but never among what the start made."""
     gc.freeze()
     gc.enable()
