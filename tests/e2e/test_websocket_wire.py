@@ -225,7 +225,7 @@ class TestRequests:
 
     @pytest.mark.parametrize(
         "message",
-        ['{"controller":', "null", "[1]", '"x"', "1", "nonsense", '{"a":NaN}', "[" * 100],
+        ['{"controller":', '{"p":', "null", "[1]", '"x"', "1", "nonsense", '{"a":NaN}', "[" * 100],
     )
     async def test_what_is_no_request_is_answered_without_room(self, message: str) -> None:
         async with (
