@@ -132,7 +132,9 @@ def call(  # noqa: PLR0913, PLR0917 - one parameter for each flag
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="First line: the columns.")],
     index: Annotated[str, typer.Option("--index", "-i", help="The engine to put assets into.")],
-    model: Annotated[str, typer.Option("--model", "-m", help="Model of every asset.")],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Of every row, if no column says it.")
+    ] = None,
     host: Annotated[str, typer.Option(envvar="KUZZLE_HOST")] = _HOST,
     port: Annotated[int, typer.Option(envvar="KUZZLE_PORT")] = 7512,
 ) -> None:

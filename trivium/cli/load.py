@@ -32,10 +32,10 @@ class CsvError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Which assets the rows become, and where."""
+    """Which assets the rows become, and where. `model` is for rows that name none."""
 
     index: str
-    model: str
+    model: str | None
     host: str
     port: int
 
@@ -57,11 +57,11 @@ def load_csv(file: Path, to: Destination) -> int:
     return 1 if imported.refusals else 0
 
 
-def read(file: Path, model: str) -> tuple[list[str], list[Row]]:
+def read(file: Path, model: str | None) -> tuple[list[str], list[Row]]:
     """Header and rows of a file, every row of the model unless it names its own.
 
     Raises:
-        CsvError: It can't be read, isn't UTF-8 or CSV, or is empty.
+        CsvError: It can't be read, isn't UTF-8 or CSV, is empty, or no model is named at all.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
@@ -76,6 +76,8 @@ def read(file: Path, model: str) -> tuple[list[str], list[Row]]:
         raise CsvError(f"{file} is empty")
     if "model" in header:
         return header, rows
+    if model is None:
+        raise CsvError(f"{file} has no column model; name the model of all rows with --model")
     return ["model", *header], [Row(row.line, [model, *row.cells]) for row in rows]
 
 

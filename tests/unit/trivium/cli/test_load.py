@@ -18,8 +18,13 @@ def test_rows_get_the_model_that_was_named(tmp_path):
 
 
 def test_a_file_that_names_models_keeps_them(tmp_path):
-    header, rows = read(written(tmp_path, "reference,model\nA,Van\n"), "Truck")
+    header, rows = read(written(tmp_path, "reference,model\nA,Van\n"), None)
     assert (header, rows[0].cells) == (["reference", "model"], ["A", "Van"])
+
+
+def test_rows_without_any_model_are_refused_with_the_way_out(tmp_path):
+    with pytest.raises(CsvError, match="--model"):
+        read(written(tmp_path, "reference\nA\n"), None)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
