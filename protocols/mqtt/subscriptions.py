@@ -22,9 +22,6 @@ class Subscriptions:
         self._version = version
         self._topics: set[str] = set()
 
-    def __len__(self) -> int:
-        return len(self._topics)
-
     def add(self, packet: Subscribe) -> tuple[int, ...]:
         """The reasons for a SUBACK, one for each filter: the QoS granted, or why not.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from protocols.codec.mqtt.encode import encode
 from protocols.codec.mqtt.packets import (
@@ -266,6 +267,20 @@ class BrokenRouter:
 
     async def dispatch(self, request: Request) -> Response:
         raise ZeroDivisionError("made for the test")
+
+
+class TestTelling:
+    async def test_each_connection_logs_its_first_refusal(self) -> None:
+        with capture_logs() as lines:
+            async with listening() as served, client(served.port, V3_1_1) as device:
+                for packet_id in (1, 2):
+                    message = Publish(topic="x", payload=b"", qos=1, packet_id=packet_id)
+                    await device.send(message)
+                    assert await device.receive() == Puback(packet_id=packet_id)
+                assert served.observer.reasons == ["topic", "topic"]
+        (line,) = [line for line in lines if line["event"] == "refused"]
+        assert (line["reason"], line["client_id"], line["wire"]) == ("topic", "client-1", "mqtt")
+        assert line["address"] == "127.0.0.1"
 
 
 class TestFaults:

@@ -91,6 +91,23 @@ BOTH_VERSIONS = [
 ]
 
 ONLY_5 = [
+    Case("1.5.5 five bytes", packet(0x30, b"\0\1a\x80\x80\x80\x80\1")),
+    Case("1.5.4-2 filter", packet(0x82, b"\0\1\0\0\1\0\0")),
+    Case("3.1.2 will properties", packet(0x10, connect(0x06)[2:] + b"\2\x21\0\0\1w\0\0")),
+    Case(
+        "3.1.3 will topic with wildcard",
+        packet(0x10, connect(0x06)[2:] + b"\0\0\1#\0\0"),
+        Reason.TOPIC_NAME_INVALID,
+    ),
+    Case(
+        "3.3.2-14 response topic of a will",
+        packet(0x10, connect(0x06)[2:] + b"\4\x08\0\1#\0\1w\0\0"),
+        PROTOCOL,
+    ),
+    Case("3.9.3-2 SUBACK reason", packet(0x90, b"\0\1\0\x03")),
+    Case("3.11.3-2 UNSUBACK reason", packet(0xB0, b"\0\1\0\x03")),
+    Case("3.2.2-1 CONNACK flags", packet(0x20, b"\2\0\0")),
+    Case("3.2.2-8 CONNACK reason", packet(0x20, b"\0\1\0")),
     Case("1.5.7-1 pair", packet(0x30, b"\0\1a\7\x26\0\1k\0\1\xff")),
     Case("3.1.2-17 user name missing", connect(0x82)),
     Case("3.1.2-19 password missing", connect(0x42)),
