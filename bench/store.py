@@ -100,6 +100,7 @@ def bare(folder: Path, settings: StorageSettings, assets: int, updates: int, gro
     sources = [orjson.dumps({**asset(n), "_kuzzle_info": stamp}) for n in range(assets)]
     draw = random.Random(7)
     latencies = []
+    spare_the_collector()
     cpu, start, seq = time.process_time(), time.perf_counter(), 0
     for _ in range(updates // group):
         began = time.perf_counter()
@@ -141,6 +142,13 @@ def bare(folder: Path, settings: StorageSettings, assets: int, updates: int, gro
     return measured
 
 
+def spare_the_collector() -> None:
+    """Let the garbage collector run as the program has it: seldom, and not over what stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
 async def store(
     folder: Path, settings: StorageSettings, assets: int, updates: int, callers: int
 ) -> dict:
@@ -151,7 +159,7 @@ async def store(
     began = time.perf_counter()
     await storage.bulk([_write("create", n, asset(n)) for n in range(assets)])
     loaded = time.perf_counter() - began
-    gc.collect()
+    spare_the_collector()
     draw = random.Random(7)
     latencies: list[float] = []
 

@@ -53,23 +53,33 @@ class FeedRows:
     """The rows that one transaction adds."""
 
     def __init__(self, position: Position) -> None:
-        self.position = position
+        self._next_seq, self._total_bytes = position
         self._rows: list[Row] = []
+
+    @property
+    def position(self) -> Position:
+        """Where the feed stands after these rows."""
+        return Position(self._next_seq, self._total_bytes)
 
     def add(self, key: Key, write: Write, entry: Entry) -> int:
         """Add the row of one write; its number."""
-        seq, total = self.position
+        seq, total = self._next_seq, self._total_bytes
         version, previous, at_ms, changes, undo, whole = entry
         author = write.author
+        request_id = author.request_id
         self._rows.append(
             (
-                *(seq, *key, version, _NUMBERS[write.verb], at_ms, total, author.id),
-                *(author.request_id, author.wire, changes, undo, whole, previous),
+                *(seq, key[0], key[1], version, _NUMBERS[write.verb], at_ms, total, author.id),
+                *(request_id, author.wire, changes, undo, whole, previous),
             )
         )
-        size = sum(len(part) for part in (changes, undo, whole) if part is not None)
-        self.position = Position(
-            seq + 1, total + size + _ROW_BYTES + len(key[1]) + len(author.request_id)
+        self._next_seq = seq + 1
+        self._total_bytes = (
+            total
+            + (_ROW_BYTES + len(key[1]) + len(request_id))
+            + (0 if changes is None else len(changes))
+            + (0 if undo is None else len(undo))
+            + (0 if whole is None else len(whole))
         )
         return seq
 

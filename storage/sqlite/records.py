@@ -49,13 +49,12 @@ class RecordCache:
 
     def put(self, key: Key, record: Record) -> None:
         """Keep the record, as the last to be forgotten."""
-        old = self._records.pop(key, None)
-        if old is not None:
-            self._bytes -= _size(old)
-        self._records[key] = record
-        self._bytes += _size(record)
+        records = self._records
+        old = records.pop(key, None)
+        records[key] = record
+        self._bytes += _size(record) if old is None else _size(record) - _size(old)
         while self._bytes > self._max_bytes:
-            _, forgotten = self._records.popitem(last=False)
+            _, forgotten = records.popitem(last=False)
             self._bytes -= _size(forgotten)
 
     def clear(self) -> None:
@@ -65,7 +64,8 @@ class RecordCache:
 
 
 def _size(record: Record) -> int:
-    return _OVERHEAD + len(record.source or b"")
+    source = record.source
+    return _OVERHEAD if source is None else _OVERHEAD + len(source)
 
 
 def is_utf8(text: str) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -35,7 +36,10 @@ class Writer:
         self._batch = batch
         self._waiting_max = waiting
         self._loop = asyncio.get_running_loop()
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._waiting = 0
+        self._tick: list[Job] = []  # handed in during this turn of the loop
+        self._jobs: SimpleQueue[list[Job] | None] = SimpleQueue()
+        self._backlog: deque[Job] = deque()
         self._is_stopping = False
         self._is_ended = False
         self._reopen_at = 0.0
@@ -49,7 +53,7 @@ class Writer:
         future: asyncio.Future[Written] = self._loop.create_future()
         refused = self._refusal(1)
         if refused is None:
-            self._jobs.put(WriteJob(write, future))
+            self._hand_in([WriteJob(write, future)])
         else:
             future.set_exception(refused)
         return future
@@ -64,8 +68,7 @@ class Writer:
             future.set_result([])
         else:
             bulk = Bulk(len(writes), future)
-            for place, write in enumerate(writes):
-                self._jobs.put(BulkJob(write, bulk, place))
+            self._hand_in([BulkJob(write, bulk, place) for place, write in enumerate(writes)])
         return future
 
     def run(self, task: Task) -> asyncio.Future[None]:
@@ -73,7 +76,7 @@ class Writer:
         future: asyncio.Future[None] = self._loop.create_future()
         refused = self._refusal(1)
         if refused is None:
-            self._jobs.put(TaskJob(task, future))
+            self._hand_in([TaskJob(task, future)])
         else:
             future.set_exception(refused)
         return future
@@ -82,15 +85,34 @@ class Writer:
         """Finish what was handed in, and end the thread. Nothing more is taken."""
         if not self._is_stopping:
             self._is_stopping = True
+            self._hand_over()
             self._jobs.put(None)
         await asyncio.shield(asyncio.to_thread(self._thread.join))
 
     def _refusal(self, count: int) -> RouterError | None:
         if self._is_stopping:
             return RouterError("api.process.shutting_down")
-        if self._jobs.qsize() + count > self._waiting_max:
+        if self._waiting + count > self._waiting_max:
             return RouterError("api.process.overloaded")
         return None
+
+    def _hand_in(self, jobs: Sequence[Job]) -> None:
+        if not self._tick:
+            # At the end of this turn of the loop: woken at the first of many writes, the writer
+            # would commit that one alone and let the others wait for its sync.
+            self._loop.call_soon(self._hand_over)
+        self._tick += jobs
+        self._waiting += len(jobs)
+
+    def _hand_over(self) -> None:
+        if self._tick:
+            self._jobs.put(self._tick)
+            self._tick = []
+
+    def _answer(self, answers: list[tuple[Job, Outcome | None]]) -> None:
+        self._waiting -= len(answers)
+        for job, outcome in answers:
+            job.settle(outcome)
 
     # -- in the thread ----------------------------------------------------------------------
 
@@ -109,21 +131,24 @@ class Writer:
 
     def _take(self) -> list[Job]:
         """Everything that waits, up to a batch, at least one job; nothing once all is done."""
-        jobs: list[Job] = []
-        job = None if self._is_ended else self._first()
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) == self._batch:
-                return jobs
+        backlog = self._backlog
+        if not backlog and not self._is_ended:
+            self._take_in(self._first())
+        while len(backlog) < self._batch and not self._is_ended:
             try:
-                job = self._jobs.get_nowait()
+                self._take_in(self._jobs.get_nowait())
             except Empty:
-                return jobs
-        self._is_ended = True
-        return jobs
+                break
+        return [backlog.popleft() for _ in range(min(self._batch, len(backlog)))]
 
-    def _first(self) -> Job | None:
-        """The next job; while there is none, keeps house or tries a failed disk again."""
+    def _take_in(self, jobs: list[Job] | None) -> None:
+        if jobs is None:
+            self._is_ended = True
+        else:
+            self._backlog.extend(jobs)
+
+    def _first(self) -> list[Job] | None:
+        """The next jobs, None for the end; meanwhile keeps house or tries a failed disk again."""
         while True:
             with contextlib.suppress(Empty):
                 return self._jobs.get_nowait()
@@ -162,9 +187,4 @@ class Writer:
 
     def _settle(self, answers: list[tuple[Job, Outcome | None]]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_answer, answers)
-
-
-def _answer(answers: list[tuple[Job, Outcome | None]]) -> None:
-    for job, outcome in answers:
-        job.settle(outcome)
+            self._loop.call_soon_threadsafe(self._answer, answers)
