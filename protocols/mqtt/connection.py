@@ -22,7 +22,8 @@ LINGER_S: Final = 2.0
 
 SLOW_READER_GRACE_S: Final = 1.0
 SLOW_READER_BURST: Final = 8
-"""A burst of answers may pass the limit for a moment although the client reads well."""
+"""A burst of answers may pass the limit for a moment although the client reads well; so may a
+long answer over a slow line. Cut off is who has more unread than a second ago, or far too much."""
 
 
 class Host(Protocol):
@@ -243,11 +244,22 @@ class MqttConnection(asyncio.Protocol):
         if waiting > SLOW_READER_BURST * self._host.max_unsent_bytes:
             self._cut_off()
         elif self._slow_timer is None:
-            self._slow_timer = self._loop.call_later(SLOW_READER_GRACE_S, self._check_grace)
+            self._watch_reader()
 
-    def _check_grace(self) -> None:
+    def _watch_reader(self) -> None:
+        self._slow_timer = self._loop.call_later(
+            SLOW_READER_GRACE_S, self._check_progress, self._unsent()
+        )
+
+    def _check_progress(self, unsent_before: int) -> None:
         self._slow_timer = None
-        if self._unsent() > self._host.max_unsent_bytes:
+        unsent = self._unsent()
+        if unsent <= self._host.max_unsent_bytes or self._is_closing:
+            return
+        if unsent < unsent_before:
+            # A long answer over a slow line: it does get there.
+            self._watch_reader()
+        else:
             self._cut_off()
 
     def _cut_off(self) -> None:

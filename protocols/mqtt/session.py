@@ -316,7 +316,7 @@ class Session:
             self._inbox.settle(receipt)
             return
         text = f"requests are published on {self._terms.request_topic}"
-        self._inbox.settle(receipt, Reason.NOT_AUTHORIZED, self._writer.problem(text))
+        self._inbox.settle(receipt, Reason.NOT_AUTHORIZED, properties=self._writer.problem(text))
 
     def _answer(self, asked: Publish, response: Response) -> None:
         payload = frame.encode(response, node=self._terms.node)

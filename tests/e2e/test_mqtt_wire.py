@@ -177,6 +177,20 @@ class TestLimits:
                 await device.ask({"controller": "test", "action": "large", "size": 2_000_000})
                 assert len((await device.answer())["result"]["text"]) == 2_000_000
 
+    async def test_a_long_answer_may_be_read_slowly(self) -> None:
+        settings = Settings(mqtt=MqttSettings(max_unsent_bytes=4_096))
+        size = 12_000_000
+        async with listening(settings) as served, client(served.port, V3_1_1) as device:
+            await device.ask({"controller": "test", "action": "large", "size": size})
+            received = 0
+            while received < size:
+                # As a slow line would: five megabytes a second.
+                await asyncio.sleep(0.05)
+                chunk = await bounded(device.reader.read(250_000))
+                assert chunk, f"cut off after {received} bytes"
+                received += len(chunk)
+            assert served.observer.reasons == []
+
 
 class TestTime:
     async def test_a_connection_without_connect_is_closed(self) -> None:

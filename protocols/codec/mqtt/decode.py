@@ -38,7 +38,7 @@ from protocols.codec.mqtt.subscribe import (
 )
 
 
-def decode(first: int, body: bytes, version: int) -> Packet:
+def decode(first: int, body: bytes, *, version: int) -> Packet:
     """Read one packet.
 
     Args:

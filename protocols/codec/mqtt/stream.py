@@ -72,7 +72,7 @@ class Decoder:
             self._hold(end - at)
             return None
         self._at = end
-        packet = decode(chunk[at], chunk[start:end], self.version)
+        packet = decode(chunk[at], chunk[start:end], version=self.version)
         if type(packet) is Connect:
             self.version = packet.version
         return packet
