@@ -66,6 +66,7 @@ class EngineController:
                 result="`{index, collections: [name]}`",
                 errors=(
                     *NAMED[:2],
+                    "api.assert.invalid_argument",
                     "trivium.engine.already_exists",
                     "services.storage.invalid_index_name",
                 ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from controllers.device_manager import mappings
@@ -35,6 +36,8 @@ class Engines:
         self._storage = storage
         self._admin = admin_index
         self._groups: dict[str, str] = {}
+        # Engines come, change and go one at a time: each of it takes many steps.
+        self._change = asyncio.Lock()
 
     async def prepare(self) -> None:
         """Create the admin index, store the models, load the engines and bring them up to date."""
@@ -72,19 +75,25 @@ class Engines:
         """Make an index an engine, creating the index if it is missing.
 
         Raises:
-            RouterError: `trivium.engine.already_exists`.
+            RouterError: `trivium.engine.already_exists`, `api.assert.invalid_argument` for the
+                admin index.
         """
-        if self.exists(index):
-            raise RouterError("trivium.engine.already_exists", index)
-        # Named before the first await, so that a second request for it is refused meanwhile.
-        self._groups[index] = group
-        try:
-            await self._storage.create_collection(index, CONFIG, mappings.ENGINE_CONFIG)
-            await self._build(index)
-            await self._write(_declared(self._admin, index, group, author))
-        except BaseException:
-            del self._groups[index]
-            raise
+        if index == self._admin:
+            raise RouterError(
+                "api.assert.invalid_argument", "index", f"not {index}, the admin index"
+            )
+        async with self._change:
+            # One whose index was deleted meanwhile is made anew.
+            if self.exists(index) and self._storage.has_collection(index, ASSETS):
+                raise RouterError("trivium.engine.already_exists", index)
+            self._groups[index] = group
+            try:
+                await self._storage.create_collection(index, CONFIG, mappings.ENGINE_CONFIG)
+                await self._build(index)
+                await self._write(_declared(self._admin, index, group, author))
+            except BaseException:
+                del self._groups[index]
+                raise
 
     async def update(self, index: str) -> None:
         """Bring an engine's mappings up to date with the models.
@@ -92,8 +101,9 @@ class Engines:
         Raises:
             RouterError: `trivium.engine.missing`.
         """
-        self._insist(index)
-        await self._build(index)
+        async with self._change:
+            self._insist(index)
+            await self._build(index)
 
     async def delete(self, index: str, author: Author) -> None:
         """Remove an engine's collections and its declaration; the index stays.
@@ -101,20 +111,21 @@ class Engines:
         Raises:
             RouterError: `trivium.engine.missing`.
         """
-        self._insist(index)
-        for collection in COLLECTIONS:
-            if self._storage.has_collection(index, collection):
-                await self._storage.delete_collection(index, collection)
-        write = Write(
-            verb="delete",
-            index=self._admin,
-            collection=CONFIG,
-            id=_config_id(index),
-            author=author,
-            refresh=True,
-        )
-        await self._write(write, "services.storage.not_found")
-        self._groups.pop(index, None)
+        async with self._change:
+            self._insist(index)
+            for collection in COLLECTIONS:
+                if self._storage.has_collection(index, collection):
+                    await self._storage.delete_collection(index, collection)
+            write = Write(
+                verb="delete",
+                index=self._admin,
+                collection=CONFIG,
+                id=_config_id(index),
+                author=author,
+                refresh=True,
+            )
+            await self._write(write, "services.storage.not_found")
+            self._groups.pop(index, None)
 
     async def list(self) -> list[JsonObject]:
         """All engines as `{index, group, name}`, by name."""

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from controllers.device_manager.models import AssetModel
+from router.envelope import JsonObject
 from router.errors import RouterError
 from storage.memory import MemoryStorage
 from tests.support.inprocess import CONTAINER, in_process
@@ -14,6 +15,20 @@ from tests.support.inprocess import CONTAINER, in_process
 FIVE = ["assets", "assets-history", "assets-groups", "devices", "measures"]
 CREATE = "device-manager/engine:create"
 DELETE = "device-manager/engine:delete"
+
+
+class SlowCollections(MemoryStorage):
+    """Lets others run before a collection is made or removed, as a store on a disk does."""
+
+    async def create_collection(
+        self, index: str, collection: str, mapping: JsonObject | None = None
+    ) -> None:
+        await asyncio.sleep(0)
+        await super().create_collection(index, collection, mapping)
+
+    async def delete_collection(self, index: str, collection: str) -> None:
+        await asyncio.sleep(0)
+        await super().delete_collection(index, collection)
 
 
 class TestLife:
@@ -84,6 +99,49 @@ class TestLife:
         async with in_process() as router:
             answers = await asyncio.gather(*(router.ask(CREATE, index="fleet") for _ in range(2)))
             assert sorted(answer.status for answer in answers) == [200, 400]
+
+    async def test_of_two_deletions_at_once_one_finds_no_engine(self) -> None:
+        async with in_process(SlowCollections()) as router:
+            await router.fleet()
+            answers = await asyncio.gather(*(router.ask(DELETE, index="fleet") for _ in range(2)))
+            assert [answer.error and answer.error["id"] for answer in answers] == [
+                None,
+                "trivium.engine.missing",
+            ]
+
+    async def test_a_deletion_lets_the_creation_before_it_finish(self) -> None:
+        async with in_process(SlowCollections()) as router:
+            creation = asyncio.ensure_future(router.ask(CREATE, index="fleet"))
+            deletion = asyncio.ensure_future(router.ask(DELETE, index="fleet"))
+            assert (await creation).status == (await deletion).status == 200
+            assert not router.engines.exists("fleet")
+            assert (await router.result("device-manager/engine:list"))["engines"] == []
+            assert router.storage.collections("fleet") == ["config"]
+
+    async def test_an_update_that_a_deletion_overtakes_finds_no_engine(self) -> None:
+        async with in_process() as router:
+            await router.fleet()
+            await router.asset()
+
+            async def delete_meanwhile(payload: object) -> object:
+                await router.result(DELETE, index="fleet")
+                return payload
+
+            router.events.add_pipe("device-manager:asset:update:before", delete_meanwhile)
+            update = "device-manager/asset:update"
+            await router.refused("trivium.engine.unknown", update, {}, index="fleet", _id="a1")
+
+    async def test_an_engine_that_lost_its_index_can_be_created_again(self) -> None:
+        async with in_process() as router:
+            await router.fleet()
+            await router.result("index:delete", index="fleet")
+            await router.fleet()
+            await router.asset()
+
+    async def test_the_admin_index_becomes_no_engine(self) -> None:
+        async with in_process() as router:
+            await router.refused("api.assert.invalid_argument", CREATE, index="device-manager")
+            assert "assets" not in router.storage.collections("device-manager")
 
     async def test_an_engine_that_lost_a_collection_or_its_index_can_be_deleted(self) -> None:
         async with in_process() as router:
