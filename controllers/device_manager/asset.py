@@ -41,6 +41,8 @@ class AssetController:
         """Apply partial changes to an asset."""
         engine, key = self.form.engine_of(request), request.name("_id")
         updates = request.body_object()
+        # Pipes may count on it: an object, if there is any.
+        request.body_field("metadata", {})
         change = self._change(request, engine, key, updates)
         whole = request.flag("source")
         written, updates = await self.twins.update(request, change)

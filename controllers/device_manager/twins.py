@@ -17,6 +17,8 @@ from storage.contract import Document, Storage, Write, Written
 BEFORE: Final = "device-manager:asset:update:before"
 AFTER: Final = "device-manager:asset:update:after"
 
+_ENGINE_GONE: Final = ("services.storage.unknown_index", "services.storage.unknown_collection")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -68,7 +70,7 @@ class Twins:
         Raises:
             RouterError: `services.storage.document_already_exists`, what the mapping refuses.
         """
-        return await write_in_turn(self.storage, request, _birth(request, birth))
+        return await self._write(request, _birth(request, birth))
 
     async def update(self, request: Request, change: Change) -> tuple[Written, JsonObject]:
         """Run the before pipes, merge what they return, run the after pipes.
@@ -97,7 +99,7 @@ class Twins:
             retries=change.retries,
             refresh=change.refresh,
         )
-        written = await write_in_turn(self.storage, request, write)
+        written = await self._write(request, write)
         await self._after(request, written, updates)
         return written, updates
 
@@ -146,7 +148,16 @@ class Twins:
             author=author(request),
             refresh=refresh,
         )
-        return await write_in_turn(self.storage, request, write)
+        return await self._write(request, write)
+
+    async def _write(self, request: Request, write: Write) -> Written:
+        try:
+            return await write_in_turn(self.storage, request, write)
+        except RouterError as error:
+            if error.id not in _ENGINE_GONE:
+                raise
+            # The engine was deleted while the request waited for its pipes or its turn.
+            raise RouterError("trivium.engine.unknown", write.index, write.index) from None
 
     async def _before(self, request: Request, change: Change) -> JsonObject:
         if not (request.trigger_events and self.events.heard(BEFORE)):
@@ -230,7 +241,9 @@ def _chosen(payload: object, sent: JsonObject) -> JsonObject:
             f"a pipe on {BEFORE} must return its payload with the updates in it",
         )
     metadata: Json = payload.get("metadata")
+    written = updates.get("metadata", {})
     # A pipe that puts another object in the place of `metadata` alone means it, too.
-    if updates == sent and isinstance(metadata, dict) and metadata != updates.get("metadata", {}):
+    is_alone = written == sent.get("metadata", {})
+    if is_alone and isinstance(metadata, dict) and metadata != written:
         return {**updates, "metadata": metadata}
     return updates
