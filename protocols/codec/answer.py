@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from protocols.codec.compression import compress, preferred
-from protocols.codec.frame import dumps, encode, envelope
+from protocols.codec.frame import encode_with_status
 from protocols.codec.rest import Head
 from router.envelope import Response
 
@@ -47,11 +47,9 @@ class Answer(msgspec.Struct, frozen=True):
 
 def answer_of(response: Response, head: Head | None, node: str) -> Answer:
     """The response as a body; indented if `?pretty` was asked for."""
-    if head is not None and head.is_pretty:
-        body = dumps({**envelope(response), "node": node}, pretty=True)
-    else:
-        body = encode(response, node=node)
-    return Answer(response.status, body, response.request_id, response.headers)
+    pretty = head is not None and head.is_pretty
+    body, status = encode_with_status(response, node=node, pretty=pretty)
+    return Answer(status, body, response.request_id, response.headers)
 
 
 def encode_answer(

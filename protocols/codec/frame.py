@@ -164,13 +164,20 @@ def encode(response: Response, *, room: bool = False, node: str = "") -> bytes:
     An answer that an application filled with something that is no JSON becomes the error
     `plugin.controller.unserializable_response`, so that nobody waits in vain.
     """
+    return encode_with_status(response, room=room, node=node)[0]
+
+
+def encode_with_status(
+    response: Response, *, room: bool = False, node: str = "", pretty: bool = False
+) -> tuple[bytes, int]:
+    """What `encode` gives, perhaps indented, and the status that stands in it."""
     answer = envelope(response)
     if node:
         answer["node"] = node
     if room:
         answer["room"] = response.request_id
     try:
-        return dumps(answer)
+        return dumps(answer, pretty=pretty), response.status
     except (TypeError, ValueError, OverflowError, RecursionError):
         error = RouterError("plugin.controller.unserializable_response")
         answer |= {
@@ -180,7 +187,7 @@ def encode(response: Response, *, room: bool = False, node: str = "") -> bytes:
             "status": error.status,
             "volatile": None,
         }
-        return dumps(answer)
+        return dumps(answer, pretty=pretty), error.status
 
 
 def dumps(value: Json, *, pretty: bool = False) -> bytes:

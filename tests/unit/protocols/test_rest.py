@@ -157,6 +157,13 @@ class TestEncode:
     def test_a_status_without_a_phrase(self) -> None:
         assert self.lines(Answer(299, b"", "r", {}))[0] == "HTTP/1.1 299 "
 
+    @pytest.mark.parametrize("target", ["/", "/?pretty"])
+    def test_a_result_that_is_no_json_is_an_error_in_the_head_too(self, target: str) -> None:
+        response = Response(request_id="r", status=200, result={"a": object()})  # type: ignore[dict-item]
+        answer = answer_of(response, head(target), "n")
+        assert answer.status == 500
+        assert b"plugin.controller.unserializable_response" in answer.body
+
     def test_text_that_is_no_unicode_is_sent_all_the_same(self) -> None:
         response = Response(request_id="\udcff", status=200, result={"a": "\ud800"})
         answer = answer_of(response, head("/?pretty"), "n")
