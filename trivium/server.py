@@ -47,7 +47,7 @@ class Server:
             self.core = Core(app, settings, storage)
         except (RouterError, ValueError) as error:
             raise StartError(f"the application can't be served: {error}") from error
-        self.wires = Wires(self.core, settings, is_ready=lambda: self._is_ready)
+        self.wires = Wires(self.core, settings, is_ready=self._has_room)
 
     @property
     def sdk(self) -> Sdk:
@@ -81,6 +81,9 @@ class Server:
         _log.info("stopping", requests=self.core.admission.running)
         await self._undo.aclose()
         _log.info("stopped")
+
+    def _has_room(self) -> bool:
+        return self._is_ready and not self.core.admission.is_full
 
     async def _open_store(self, undo: contextlib.AsyncExitStack) -> None:
         try:

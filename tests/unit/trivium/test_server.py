@@ -1,5 +1,6 @@
 """One router's life in this process: start, what it gives, what a failed start leaves."""
 
+import asyncio
 import socket
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from router.errors import RouterError
 from router.settings import Settings, load
 from storage.memory import MemoryStorage
+from tests.support.raw_http import RawClient, get
 from trivium import App
 from trivium.client import ConnectionFailedError, connect
 from trivium.server import Server, StartError, running
@@ -51,6 +53,29 @@ class TestRunning:
         with pytest.raises(ConnectionFailedError):
             async with connect("http", HOST, port):
                 pass
+
+    async def test_it_is_not_ready_while_the_next_request_would_be_refused(self):
+        app, reached, opened = App(), asyncio.Event(), asyncio.Event()
+
+        async def hold(_):
+            reached.set()
+            await opened.wait()
+
+        app.controller.register("test", {"hold": hold})
+        limits = {"limits.requests_at_work": 1, "limits.requests_waiting": 0}
+        async with running(app, settings(**limits), MemoryStorage()) as server:
+            ready = get("/_ready")
+            holder, asker = [await RawClient.connect(server.port) for _ in range(2)]
+            assert (await asker.ask(ready)).status == 200
+            await holder.send(get("/_/test/hold"))
+            await reached.wait()
+            assert (await asker.ask(get("/_now"))).error_id == "api.process.overloaded"
+            assert (await asker.ask(ready)).status == 503
+            opened.set()
+            assert (await holder.read()).status == 200
+            assert (await asker.ask(ready)).status == 200
+            await holder.close()
+            await asker.close()
 
     async def test_mqtt_can_be_left_out(self):
         async with running(App(), settings(**{"mqtt.enabled": False}), MemoryStorage()) as server:
