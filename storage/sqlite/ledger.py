@@ -12,13 +12,13 @@ import apsw
 
 from router.errors import RouterError
 from router.settings import StorageSettings
+from storage.clock import Clock
 from storage.contract import Write
 from storage.sqlite import catalog as catalogs
 from storage.sqlite import feed
 from storage.sqlite.batch import Batch
 from storage.sqlite.catalog import Catalog, Collection
 from storage.sqlite.checkpoints import Checkpoints
-from storage.sqlite.clock import Clock
 from storage.sqlite.connection import FILE_NAME, Disk, connect, disconnect, unexpected
 from storage.sqlite.jobs import Outcome, Task
 from storage.sqlite.records import NOTHING, Record, RecordCache, is_utf8

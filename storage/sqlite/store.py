@@ -10,11 +10,11 @@ from pathlib import Path
 from router.envelope import JsonObject
 from router.errors import RouterError
 from router.settings import StorageSettings
+from storage.clock import Clock, system_ms
 from storage.contract import Change, Document, Page, Write, Written, not_found
 from storage.query import Search
 from storage.sqlite import administration
 from storage.sqlite.catalog import Collection
-from storage.sqlite.clock import Clock, system_ms
 from storage.sqlite.connection import FILE_NAME, Disk, connect
 from storage.sqlite.ledger import Ledger
 from storage.sqlite.lock import FolderLock

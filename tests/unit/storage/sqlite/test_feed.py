@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from router.settings import StorageSettings
+from storage.clock import Clock
 from storage.contract import Change
-from storage.sqlite.clock import Clock
 from storage.sqlite.connection import FILE_NAME
 from storage.sqlite.feed import PRUNE_ROWS, WHOLE_EVERY
 from storage.sqlite.store import SqliteStorage
