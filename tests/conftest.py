@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+
+NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave a test out whose program is missing; where CI is set, that is a failure."""
     for marker in item.iter_markers("needs"):
-        missing = [program for program in marker.args if shutil.which(program) is None]
+        missing = [program for program in marker.args if not _is_there(program)]
         if not missing:
             continue
         reason = f"needs {', '.join(missing)} (see tests/setup)"
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+def _is_there(program: str) -> bool:
+    return shutil.which(program) is not None or (NODE_MODULES / program).is_dir()
