@@ -143,7 +143,7 @@ def bare(folder: Path, settings: StorageSettings, assets: int, updates: int, gro
 
 
 def spare_the_collector() -> None:
-    """Let the garbage collector run as the program has it: seldom, and not over what stays."""
+    """Let the garbage collector run seldom and not over what stays, for both alike."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
