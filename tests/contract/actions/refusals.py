@@ -204,6 +204,9 @@ def _indexes_and_engines() -> list[Step]:
     steps += _spoilt(
         {**ENGINE, "action": "create"}, index=("fleet", "trivium.engine.already_exists")
     )
+    steps += _spoilt(
+        {**ENGINE, "action": "create"}, index=("device-manager", "api.assert.invalid_argument")
+    )
     for action in ("delete", "update"):
         steps += _spoilt({**ENGINE, "action": action}, index=("x", "trivium.engine.missing"))
     return steps
