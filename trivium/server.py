@@ -19,6 +19,9 @@ from trivium.sdk import Sdk
 
 _log = structlog.get_logger("trivium.server")
 
+# What is cancelled when time is up still gets so many seconds to clean up.
+_LEAST_S = 0.1
+
 
 class StartError(Exception):
     """The router can't start; the message is one line that says why and what to do."""
@@ -109,11 +112,12 @@ class Server:
         self._stops.append(self.wires.mqtt.stop)
 
     async def _finish(self) -> None:
-        bound_s = self.settings.server.stop_timeout_s
+        now = asyncio.get_running_loop().time
+        ends = now() + self.settings.server.stop_timeout_s
         self.core.admission.close()
-        await asyncio.gather(*(stop(bound_s) for stop in self._stops))
-        await self.core.admission.drain(bound_s)
-        await self.core.events.settle(bound_s)
+        await asyncio.gather(*(stop(ends - now()) for stop in self._stops))
+        await self.core.admission.drain(max(ends - now(), _LEAST_S))
+        await self.core.events.settle(max(ends - now(), _LEAST_S))
 
 
 @contextlib.asynccontextmanager

@@ -83,6 +83,31 @@ class TestRunning:
             async with connect("ws", HOST, server.port) as client:
                 assert (await client.query({"controller": "server", "action": "now"}))["result"]
 
+    async def test_stopping_takes_no_longer_than_the_settings_say(self):
+        app, reached, never = App(), [asyncio.Event(), asyncio.Event()], asyncio.Event()
+
+        async def hold(_):
+            reached[0].set()
+            await never.wait()
+
+        @app.hook("server:afterNow")
+        async def hang(_):
+            reached[1].set()
+            await never.wait()
+
+        app.controller.register("test", {"hold": hold})
+        async with running(app, settings(**{"server.stop_timeout_s": 1}), MemoryStorage()) as it:
+            holder, asker = [await RawClient.connect(it.port) for _ in range(2)]
+            await holder.send(get("/_/test/hold"))
+            await asker.ask(get("/_now"))
+            for event in reached:
+                await event.wait()
+            began = asyncio.get_running_loop().time()
+            await it.stop()
+            assert asyncio.get_running_loop().time() - began < 1.8
+            await holder.close()
+            await asker.close()
+
     async def test_clients_that_are_connected_hear_of_the_end(self):
         async with (
             running(App(), settings(), MemoryStorage()) as server,
