@@ -207,7 +207,8 @@ class HttpConnection(RequestHandler):
         except RouterError as error:
             return await self._refuse(error, head)
         answer = await self._front.respond(head, body, self.id, self.address)
-        is_last = self._half_closed and not self._messages
+        # llhttp stops behind a request for another protocol, and aiohttp drops what follows.
+        is_last = "upgrade" in head.headers or (self._half_closed and not self._messages)
         stays = not (message.should_close or self._close or is_last)
         if not stays:
             connection = "close"
