@@ -22,7 +22,7 @@ _PLUGIN: Final[JsonObject] = {
     "type": "device-manager",
     "device-manager": {"provisioningStrategy": "auto"},
 }
-_MOST: Final = 1_000  # As many engines as the peer lists.
+_PAGE: Final = 1_000  # Declarations that are read at a time.
 
 
 class Engines:
@@ -90,7 +90,7 @@ class Engines:
             try:
                 await self._storage.create_collection(index, CONFIG, mappings.ENGINE_CONFIG)
                 await self._build(index)
-                await self._write(_declared(self._admin, index, group, author))
+                await self._write(_declaration(self._admin, index, group, author))
             except BaseException:
                 del self._groups[index]
                 raise
@@ -127,13 +127,21 @@ class Engines:
             await self._write(write, "services.storage.not_found")
             self._groups.pop(index, None)
 
+    async def _declared(self, collection: str, type: str) -> list[JsonObject]:
+        found: list[JsonObject] = []
+        while True:
+            search = Search(
+                query=Terms("type", (type,)), sort=(Sort("_id"),), offset=len(found), size=_PAGE
+            )
+            page = await self._storage.search([(self._admin, collection)], search)
+            found += (hit.source for hit in page.hits)
+            if len(page.hits) < _PAGE:
+                return found
+
     async def list(self) -> list[JsonObject]:
         """All engines as `{index, group, name}`, by name."""
-        page = await self._storage.search(
-            [(self._admin, CONFIG)],
-            Search(query=Terms("type", (_TYPE,)), sort=(Sort("_id"),), size=_MOST),
-        )
-        engines = (hit.source.get("engine") for hit in page.hits)
+        documents = await self._declared(CONFIG, _TYPE)
+        engines = [document.get("engine") for document in documents]
         return [
             {
                 "index": engine.get("index"),
@@ -181,11 +189,8 @@ class Engines:
 
     async def _exchange_models(self) -> None:
         # Stored models that this run doesn't declare go on serving, as the peer's do.
-        stored = await self._storage.search(
-            [(self._admin, "models")], Search(query=Terms("type", ("asset",)), size=_MOST)
-        )
-        for hit in stored.hits:
-            self.models.restore(hit.source)
+        for stored in await self._declared("models", "asset"):
+            self.models.restore(stored)
         documents = {f"model-asset-{model.model}": model.document() for model in self.models}
         for kind, values in self.models.measures.items():
             documents[f"model-measure-{kind}"] = _measure(kind, values)
@@ -215,7 +220,7 @@ def _config_id(index: str) -> str:
     return f"{_TYPE}--{index}"
 
 
-def _declared(admin: str, index: str, group: str, author: Author) -> Write:
+def _declaration(admin: str, index: str, group: str, author: Author) -> Write:
     engine: Json = {"index": index, "group": group, "name": "device-manager"}
     return Write(
         verb="create_or_replace",

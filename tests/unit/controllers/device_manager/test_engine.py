@@ -9,12 +9,25 @@ import pytest
 from controllers.device_manager.models import AssetModel
 from router.envelope import JsonObject
 from router.errors import RouterError
+from storage.contract import Write
 from storage.memory import MemoryStorage
 from tests.support.inprocess import CONTAINER, in_process
 
 FIVE = ["assets", "assets-history", "assets-groups", "devices", "measures"]
 CREATE = "device-manager/engine:create"
 DELETE = "device-manager/engine:delete"
+
+
+def declaration(index: str) -> Write:
+    """What the peer keeps of an engine; its index isn't made here."""
+    engine: JsonObject = {"index": index, "group": "commons", "name": "device-manager"}
+    return Write(
+        verb="create",
+        index="device-manager",
+        collection="config",
+        id=f"engine-device-manager--{index}",
+        content={"type": "engine-device-manager", "engine": engine},
+    )
 
 
 class SlowCollections(MemoryStorage):
@@ -201,6 +214,16 @@ class TestStart:
             for name in ("model-asset-Container", "model-measure-battery"):
                 assert (await router.result("document:get", _id=name, **place))["_version"] == 1
         await store.close()
+
+    async def test_no_engine_is_forgotten_however_many_there_are(self) -> None:
+        names = [f"e{number:04}" for number in range(2_001)]
+        store = MemoryStorage()
+        async with in_process(store, models=()) as router:
+            await router.storage.bulk([declaration(name) for name in names])
+        async with in_process(store, models=()) as router:
+            listed = (await router.result("device-manager/engine:list"))["engines"]
+            assert [engine["index"] for engine in listed] == names
+            assert all(map(router.engines.exists, names))
 
     async def test_a_changed_model_reaches_the_engines_and_a_dropped_one_serves_on(self) -> None:
         store = MemoryStorage()
