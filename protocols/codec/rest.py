@@ -102,7 +102,8 @@ def _decode(head: Head, body: bytes, connection: Connection, rules: Rules, new_i
                 jwt=bearer(head.headers),
             )
         payload = _route_payload(head, match, content, rules.limits)
-    payload["jwt"] = payload.get("jwt") or bearer(head.headers)
+    if payload.get("jwt") is None:
+        payload["jwt"] = bearer(head.headers)
     if "x-kuzzle-volatile" in head.headers:
         payload["volatile"] = _volatile(head.headers, rules.limits)
     payload["requestId"] = _own_id(head) or payload.get("requestId") or new_id
