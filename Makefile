@@ -26,6 +26,7 @@ run: $(VENV)/run.stamp
 test: $(VENV)/test.stamp
 	@tests/setup/programs
 	@tests/setup/node
+	@tests/setup/opensearch
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest --cov --cov-report=
 	@tests/setup/coverage

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support import opensearch
 
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
 
@@ -23,5 +26,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
+@pytest.fixture(scope="session", name="opensearch")
+def running_opensearch() -> Iterator[opensearch.OpenSearchServer]:
+    """The OpenSearch of this run, for tests that need it; `wipe` it before use."""
+    yield from opensearch.serving()
+
+
 def _is_there(program: str) -> bool:
+    if program == "opensearch":
+        return opensearch.is_there()
     return shutil.which(program) is not None or (NODE_MODULES / program).is_dir()
