@@ -113,6 +113,9 @@ class MqttSettings(Section):
 class StorageSettings(Section):
     """Where documents live."""
 
+    engine: Literal["sqlite", "opensearch"] = Field(
+        "sqlite", description="The embedded store, or the OpenSearch of the next table."
+    )
     data: Path = Field(Path("data"), description="Folder of the embedded store.")
     batch: int = Field(512, ge=1, description="Writes that share one commit at most.")
     cache_mb: int = Field(
@@ -135,6 +138,37 @@ class StorageSettings(Section):
     feed_days: float = Field(7.0, gt=0, description="Days that rows of the changes feed are kept.")
     feed_mb: int = Field(
         2_048, ge=1, description="MB of rows that the changes feed keeps, whichever comes first."
+    )
+
+
+class OpenSearchSettings(Section):
+    """The OpenSearch that holds the documents where storage.engine says so."""
+
+    nodes: str = Field(
+        "http://127.0.0.1:9200", description="URLs of its nodes, comma separated; https is TLS."
+    )
+    username: str = Field("", description="For basic authentication; empty is without.")
+    password: str = Field("", description="For basic authentication.")
+    ca_file: str = Field("", description="CA certificates (PEM); empty for those of the system.")
+    verify_certificates: bool = Field(True, description="Whether TLS certificates must be good.")
+    timeout_s: float = Field(10.0, gt=0, description="Seconds that one answer may take.")
+    start_timeout_s: float = Field(
+        120.0, ge=0, description="Seconds to wait at the start for a server that is away."
+    )
+    patience_s: float = Field(
+        10.0, gt=0, description="Seconds that a write is tried again before it is refused with 503."
+    )
+    connections: int = Field(10, ge=1, description="Open connections to each node at most.")
+    batch: int = Field(512, ge=1, description="Writes of a collection in one request at most.")
+    batch_bytes: int = Field(8_388_608, ge=65_536, description="Bytes of one request at most.")
+    writes_waiting: int = Field(
+        50_000, ge=1, description="Writes that wait at most; one more is refused with 503."
+    )
+    refresh_ms: float = Field(
+        50.0, ge=0, description="Least ms between two refreshes that refresh=wait_for forces."
+    )
+    replicas: str = Field(
+        "0-1", description="Copies of new indexes: index.auto_expand_replicas of OpenSearch."
     )
 
 
@@ -177,6 +211,7 @@ class Settings(Section):
     websocket: WebSocketSettings = WebSocketSettings()
     mqtt: MqttSettings = MqttSettings()
     storage: StorageSettings = StorageSettings()
+    opensearch: OpenSearchSettings = OpenSearchSettings()
     log: LogSettings = LogSettings()
     documents: DocumentSettings = DocumentSettings()
     device_manager: DeviceManagerSettings = DeviceManagerSettings()

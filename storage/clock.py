@@ -23,10 +23,10 @@ class Clock:
         return max(self._read_ms(), self._newest_ms)
 
     def stamp_ms(self) -> int:
-        """The time of this write: no later answer is earlier. For the writer thread only."""
+        """The time of this write: no later answer is earlier. For the writer only."""
         self._newest_ms = now = self.now_ms()
         return now
 
     def start_at(self, newest_ms: int) -> None:
-        """Go on from the newest write of the file."""
+        """Go on from the newest write of the store."""
         self._newest_ms = max(self._newest_ms, newest_ms)

@@ -19,6 +19,9 @@ ENTRIES: Final = {
         'In "%s":"%s" the document "%s" kept changing while it was being written; try '
         "again, or raise retryOnConflict.",
     ),
+    "services.storage.unavailable": Entry(
+        0x01018002, 503, "The search engine is away or too busy (%s); try again shortly."
+    ),
     "api.process.idempotency_key_reused": Entry(
         0x02028001, 422, 'The idempotency key "%s" was used before for another request.'
     ),

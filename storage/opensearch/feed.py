@@ -1,0 +1,238 @@
+"""The changes feed: rows that documents carry, projected into an index of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import OrderedDict, deque
+from typing import Any, Final
+
+import orjson
+import structlog
+
+from router.envelope import JsonObject
+from router.errors import RouterError
+from storage.contract import Change
+from storage.opensearch import places
+from storage.opensearch.catalog import Collection
+from storage.opensearch.client import Client, object_at, objects, refusal
+from storage.opensearch.faults import RefusedError, UnreachableError
+from storage.opensearch.records import Record
+
+_log = structlog.get_logger("storage.opensearch")
+
+_BATCH: Final = 2_000
+"""Rows of one request."""
+
+_REMEMBERED: Final = 200_000
+"""Documents whose last row is known to be in the feed."""
+
+_PAUSE_S: Final = 0.2
+"""Between two tries while the server is away."""
+
+MAPPING: Final[JsonObject] = {
+    "dynamic": "false",
+    "properties": {
+        "index": {"type": "keyword"},
+        "collection": {"type": "keyword"},
+        "id": {"type": "keyword", "ignore_above": 8_000},
+        "version": {"type": "long"},
+        "author": {"type": "keyword", "ignore_above": 8_000},
+        "at": {"type": "date", "format": "epoch_millis"},
+        "changes": {"type": "object", "enabled": False},
+    },
+}
+
+
+class Feed:
+    """Writes rows in the background, in order, and reads them.
+
+    A row is written once: its id is its document's and version's. What this router doesn't get
+    to write stays in the document, and whoever writes that next projects it first.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._queue: deque[tuple[str, bytes]] = deque()
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._done: OrderedDict[str, None] = OrderedDict()
+        self._task: asyncio.Task[None] | None = None
+        self._is_closing = False
+        self.id = ""
+        self.newest_ms = 0
+
+    async def open(self, replicas: str) -> None:
+        """Make the index unless it is there; know its id. Raises: faults."""
+        made: JsonObject = {**MAPPING, "_meta": {"feed": str(uuid.uuid4())}}
+        await make(self._client, places.CHANGES, made, replicas)
+        told = await self._client.request("GET", places.CHANGES, "_mapping")
+        self.id = str(object_at(told, places.CHANGES, "mappings", "_meta").get("feed"))
+        newest = await self._search({"size": 1, "sort": [{"_seq_no": "desc"}], "_source": ["at"]})
+        for hit in newest:
+            at = object_at(hit, "_source").get("at")
+            self.newest_ms = at if isinstance(at, int) else 0
+
+    async def close(self) -> None:
+        """Write what waits, if the server is there."""
+        self._is_closing = True
+        if self._task is not None:
+            await self._task
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def add(self, collection: Collection, id: str, record: Record) -> list[asyncio.Future[None]]:
+        """See to it that the rows of a record get into the feed.
+
+        Returns: What to wait for before the record may be overwritten; nothing if they are in.
+        """
+        awaited = []
+        for row in record.rows:
+            name = places.key(collection.uuid, f"{id}@{row['version']}")
+            if name in self._done:
+                continue
+            future = self._waiting.get(name)
+            if future is None:
+                future = self._waiting[name] = asyncio.get_running_loop().create_future()
+                self._queue.append((name, _line(name, collection, id, row, record.op)))
+            awaited.append(future)
+        if awaited and self._task is None:
+            self._task = asyncio.create_task(self._write(), name="changes feed")
+        return awaited
+
+    async def settled(self) -> None:
+        """Return once every row added so far is in, or the feed is closed."""
+        if self._waiting:
+            await asyncio.wait(list(self._waiting.values()))
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are not in yet."""
+        return len(self._waiting)
+
+    async def has(self, collection: Collection, id: str, version: int, op: str) -> bool:
+        """Whether the row of this version is in, and was this operation's. Raises: faults."""
+        name = places.key(collection.uuid, f"{id}@{version}")
+        try:
+            found = await self._client.request("GET", places.CHANGES, "_doc", name)
+        except RefusedError as error:
+            if error.status == 404:
+                return False
+            raise
+        return object_at(found, "_source").get("op") == op
+
+    async def _write(self) -> None:
+        while self._queue:
+            rows = [self._queue[place] for place in range(min(len(self._queue), _BATCH))]
+            try:
+                answers = await self._client.bulk([line for _, line in rows])
+                _check(answers)
+            except (UnreachableError, RefusedError) as fault:
+                if self._is_closing:
+                    _log.warning("rows of the changes feed left to be projected", fault=str(fault))
+                    break
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            for _ in rows:
+                self._queue.popleft()
+            self._settle([name for name, _ in rows], answers)
+            await asyncio.sleep(0)
+        self._task = None
+        if self._is_closing:
+            self._give_up()
+
+    def _settle(self, names: list[str], answers: list[JsonObject]) -> None:
+        for name, answer in zip(names, answers, strict=True):
+            if answer.get("status") == 400:
+                fault = refusal(400, answer.get("error"))
+                _log.error("a row of the changes feed was refused", row=name, fault=str(fault))
+            self._waiting.pop(name).set_result(None)
+            self._done[name] = None
+        while len(self._done) > _REMEMBERED:
+            self._done.popitem(last=False)
+
+    def _give_up(self) -> None:
+        for future in self._waiting.values():
+            future.set_result(None)
+        self._waiting.clear()
+        self._queue.clear()
+
+    # -- reading ------------------------------------------------------------------------------
+
+    async def read(self, since: int, limit: int) -> list[Change]:
+        """The rows after `since`. Raises: `trivium.feed.gone`, faults."""
+        await self.settled()
+        newest = await self._checkpoint()
+        await self._client.request("POST", places.CHANGES, "_refresh")
+        # A row's seq is its number in the index, counted from one.
+        if since - 1 > newest:
+            raise RouterError("trivium.feed.gone", since)
+        bounds: JsonObject = {"gte": max(0, since), "lte": newest}
+        body: JsonObject = {
+            "size": max(0, min(limit, 10_000)),
+            "sort": [{"_seq_no": "asc"}],
+            "query": {"range": {"_seq_no": bounds}},
+            "seq_no_primary_term": True,
+        }
+        return [_change(self.id, hit) for hit in await self._search(body)]
+
+    async def _checkpoint(self) -> int:
+        """The last number below which no row can still come."""
+        told = await self._client.request(
+            "GET", places.CHANGES, "_stats", params={"level": "shards"}
+        )
+        shards = object_at(told, "indices", places.CHANGES, "shards").get("0")
+        numbers = [object_at(shard, "seq_no").get("global_checkpoint") for shard in objects(shards)]
+        return max((each for each in numbers if isinstance(each, int)), default=-1)
+
+    async def _search(self, body: JsonObject) -> list[JsonObject]:
+        found = await self._client.request("POST", places.CHANGES, "_search", body=body)
+        return objects(object_at(found, "hits").get("hits"))
+
+
+async def make(client: Client, name: str, mapping: JsonObject, replicas: str) -> None:
+    """Make one of the router's own indexes of one shard, unless it is there. Raises: faults."""
+    body: JsonObject = {
+        "settings": {"number_of_shards": 1, "auto_expand_replicas": replicas, "hidden": True},
+        "mappings": mapping,
+        "aliases": {places.alias(name): {}},
+    }
+    try:
+        await client.request("PUT", name, body=body)
+    except RefusedError as error:
+        if error.kind != "resource_already_exists_exception":
+            raise
+
+
+def _check(answers: list[JsonObject]) -> None:
+    for answer in answers:
+        status = answer.get("status")
+        if status not in (201, 409, 400):  # 409: it is in already
+            raise refusal(status if isinstance(status, int) else 500, answer.get("error"))
+
+
+def _line(name: str, collection: Collection, id: str, row: JsonObject, op: str) -> bytes:
+    index, own = collection.name
+    head = {"create": {"_index": places.alias(places.CHANGES), "_id": name}}
+    kept = {key: value for key, value in row.items() if key != "isWhole"}
+    body = {"index": index, "collection": own, "id": id, "op": op, **kept}
+    return orjson.dumps(head) + b"\n" + orjson.dumps(body) + b"\n"
+
+
+def _change(feed: str, hit: JsonObject) -> Change:
+    row: Any = object_at(hit, "_source")
+    seq_no = hit.get("_seq_no")
+    assert isinstance(seq_no, int)
+    return Change(
+        feed=feed,
+        seq=seq_no + 1,
+        index=row["index"],
+        collection=row["collection"],
+        id=row["id"],
+        version=row["version"],
+        action=row["action"],
+        author=row["author"],
+        request_id=row["requestId"],
+        wire=row["wire"],
+        at_ms=row["at"],
+        changes=row["changes"],
+    )

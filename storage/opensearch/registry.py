@@ -1,0 +1,88 @@
+"""The catalog as this router knows it, kept up with what other routers change."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from router.errors import RouterError
+from storage.mapping import Mapping
+from storage.opensearch.catalog import (
+    Catalog,
+    Collection,
+    Name,
+    load,
+    read_mapping,
+    server_mapping,
+)
+from storage.opensearch.client import Client, object_at
+from storage.opensearch.faults import RefusedError
+
+_RELOAD_EVERY_S: Final = 1.0
+"""How often a name that isn't known makes the router look again."""
+
+
+class Registry:
+    """Holds the catalog and changes it, one change at a time."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._reloaded_at = 0.0
+        self.lock = asyncio.Lock()
+        self.catalog = Catalog(frozenset(), {})
+
+    async def reload(self) -> None:
+        """Look at the server again. Raises: faults."""
+        async with self.lock:
+            self.catalog = await load(self._client)
+        self._reloaded_at = asyncio.get_running_loop().time()
+
+    async def find(self, name: Name) -> Collection:
+        """The collection; another router may have made it just now.
+
+        Raises:
+            RouterError: `services.storage.unknown_index`, `services.storage.unknown_collection`.
+        """
+        try:
+            return self.catalog.find(*name)
+        except RouterError:
+            if asyncio.get_running_loop().time() - self._reloaded_at < _RELOAD_EVERY_S:
+                raise
+        await self.reload()
+        return self.catalog.find(*name)
+
+    async def learn(self, collection: Collection, mapping: Mapping) -> Collection:
+        """Extend a mapping by what documents added to it. Raises: faults."""
+        async with self.lock:
+            current = self.catalog.find(*collection.name)
+            merged = current.mapping.extended(mapping.to_json())
+            return await self.remap(current, merged)
+
+    async def remap(self, collection: Collection, mapping: Mapping) -> Collection:
+        """Give a collection another mapping; the caller holds the lock.
+
+        Raises:
+            RouterError: `cannot_change_mapping`: another router mapped a field otherwise.
+        """
+        if mapping is collection.mapping:
+            return collection
+        try:
+            await self._client.request(
+                "PUT",
+                collection.physical,
+                "_mapping",
+                body=server_mapping(mapping, is_foreign=collection.is_foreign),
+            )
+        except RefusedError as error:
+            if error.status != 400:
+                raise
+            await self._catch_up(collection)
+            raise RouterError("services.storage.cannot_change_mapping", error.reason) from error
+        changed = collection.remapped(mapping)
+        self.catalog = self.catalog.with_collection(changed)
+        return changed
+
+    async def _catch_up(self, collection: Collection) -> None:
+        told = await self._client.request("GET", collection.physical, "_mapping")
+        seen = read_mapping(collection.name, object_at(told, collection.physical, "mappings"))
+        self.catalog = self.catalog.with_collection(collection.remapped(seen))

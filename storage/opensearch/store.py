@@ -1,0 +1,299 @@
+"""The engine over OpenSearch, as the storage contract has it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Final
+
+import structlog
+
+from router.envelope import JsonObject
+from router.errors import RouterError
+from router.settings import OpenSearchSettings
+from storage.clock import Clock, system_ms
+from storage.contract import (
+    Change,
+    Document,
+    Page,
+    StoreOpenError,
+    Write,
+    Written,
+    not_found,
+)
+from storage.opensearch import places, searches
+from storage.opensearch.administration import Administration
+from storage.opensearch.catalog import Collection, Name
+from storage.opensearch.client import Client
+from storage.opensearch.faults import RefusedError, UnreachableError, told
+from storage.opensearch.feed import Feed, make
+from storage.opensearch.lane import Lane, Tools
+from storage.opensearch.reads import Reads
+from storage.opensearch.refreshes import Refreshes
+from storage.opensearch.registry import Registry
+from storage.opensearch.turn import Job
+from storage.query import Search
+
+_log = structlog.get_logger("storage.opensearch")
+
+_ASK_EVERY_S: Final = 0.5
+"""How often a server that is away at the start is asked."""
+
+_GRAVES: Final[JsonObject] = {"dynamic": "false", "enabled": False}
+
+
+class OpenSearchStorage:
+    """Documents in an OpenSearch that other routers use too. See `storage.contract.Storage`.
+
+    Each document carries its version and its last change in a hidden field, and is only written
+    where it is still what was read. A database that Kuzzle made is served; while this router
+    writes to it, no other program may.
+
+    Args:
+        read_ms: The system's time in ms since 1970.
+    """
+
+    def __init__(
+        self, settings: OpenSearchSettings, *, read_ms: Callable[[], int] = system_ms
+    ) -> None:
+        self._settings = settings
+        self._clock = Clock(read_ms)
+        self._lanes: dict[Name, Lane] = {}
+        self._tools: Tools | None = None
+        self._reads: Reads | None = None
+        self._is_closing = False
+
+    async def open(self) -> None:
+        """Make ready; call once, before anything else, from the loop that will use it.
+
+        Waits for a server that is away, as long as the settings say.
+
+        Raises:
+            StoreOpenError: It stayed away, or refuses this router.
+        """
+        client = Client(self._settings)
+        try:
+            await self._open(client)
+        except BaseException:
+            await client.close()
+            raise
+
+    async def _open(self, client: Client) -> None:
+        settings = self._settings
+        await self._wait_for(client)
+        feed, registry = Feed(client), Registry(client)
+        try:
+            await make(client, places.GRAVES, _GRAVES, settings.replicas)
+            await feed.open(settings.replicas)
+            await registry.reload()
+        except (UnreachableError, RefusedError) as fault:
+            raise StoreOpenError(f"OpenSearch ({settings.nodes}): {fault}") from fault
+        self._clock.start_at(feed.newest_ms)
+        refreshes = Refreshes(client, settings.refresh_ms / 1_000)
+        self._reads = Reads(client)
+        self._tools = Tools(settings, client, registry, feed, refreshes, self._clock)
+
+    async def _wait_for(self, client: Client) -> None:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._settings.start_timeout_s
+        is_told = False
+        while True:
+            try:
+                await _check_health(client)
+            except (UnreachableError, RefusedError) as fault:
+                is_away = isinstance(fault, UnreachableError) or fault.is_passing
+                if not is_away or loop.time() > ends:
+                    raise StoreOpenError(f"OpenSearch ({self._settings.nodes}): {fault}") from fault
+                if not is_told:
+                    _log.warning("waiting for OpenSearch", nodes=self._settings.nodes)
+                is_told = True
+                await asyncio.sleep(_ASK_EVERY_S)
+            else:
+                return
+
+    async def close(self) -> None:
+        """Finish what was handed in, then let go of everything."""
+        if self._tools is None or self._reads is None or self._is_closing:
+            return
+        self._is_closing = True
+        await asyncio.gather(*(lane.drain() for lane in self._lanes.values()))
+        tools = self._tools
+        await tools.refreshes.close()
+        await self._reads.close()
+        await tools.feed.close()
+        await tools.client.close()
+
+    @property
+    def feed(self) -> str:
+        """The id of this store's changes feed."""
+        return self._opened.feed.id
+
+    def now_ms(self) -> int:
+        """The time of the next write in ms since 1970; never earlier than that of any write."""
+        return self._clock.now_ms()
+
+    # -- indexes and collections ----------------------------------------------------------
+
+    async def create_index(self, index: str) -> None:
+        """Raises: `index_already_exists`, `invalid_index_name`."""
+        with _told():
+            await self._administration.create_index(index)
+
+    async def delete_index(self, index: str) -> None:
+        """Remove the index with all its collections and documents."""
+        with _told():
+            await self._administration.delete_index(index)
+
+    def has_index(self, index: str) -> bool:
+        """Whether the index exists."""
+        return index in self._registry.catalog.indexes
+
+    def indexes(self) -> list[str]:
+        """All indexes, sorted."""
+        return sorted(self._registry.catalog.indexes)
+
+    async def create_collection(
+        self, index: str, collection: str, mapping: JsonObject | None = None
+    ) -> None:
+        """Create the collection, and the index if it is missing; update it if it exists."""
+        with _told():
+            await self._administration.create_collection(index, collection, mapping)
+
+    async def update_mapping(self, index: str, collection: str, mapping: JsonObject) -> None:
+        """Add fields to a mapping, or change `dynamic` and `_meta`; index what is stored."""
+        with _told():
+            await self._administration.update_mapping(index, collection, mapping)
+
+    def mapping(self, index: str, collection: str) -> JsonObject:
+        """`{dynamic, _meta, properties}`, `_kuzzle_info` among the properties."""
+        return self._registry.catalog.find(index, collection).mapping.to_json()
+
+    async def delete_collection(self, index: str, collection: str) -> None:
+        """Remove the collection and its documents."""
+        with _told():
+            await self._administration.delete_collection((index, collection))
+
+    def has_collection(self, index: str, collection: str) -> bool:
+        """Whether the collection exists; False for an unknown index."""
+        return (index, collection) in self._registry.catalog.collections
+
+    def collections(self, index: str) -> list[str]:
+        """The collections of an index, sorted."""
+        return [each.name[1] for each in self._registry.catalog.of_index(index)]
+
+    # -- documents ------------------------------------------------------------------------
+
+    async def get(self, index: str, collection: str, id: str) -> Document:
+        """The document as of the last acknowledged write. Raises: `not_found`."""
+        (found,) = await self.mget(index, collection, [id])
+        if found is None:
+            raise not_found(id, index, collection)
+        return found
+
+    async def mget(self, index: str, collection: str, ids: Sequence[str]) -> list[Document | None]:
+        """The documents of these ids, in their order; None where there is none."""
+        reads = self._reads
+        if reads is None or self._is_closing:
+            raise RouterError("api.process.shutting_down")
+        with _told():
+            place = await self._registry.find((index, collection))
+            records = await reads.records(place, ids)
+        return [record.document(each) for each, record in zip(ids, records, strict=True)]
+
+    def write(self, write: Write) -> Awaitable[Written]:
+        """Hand in one write; await the result for the acknowledgement."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Written] = loop.create_future()
+        refused = self._refusal(1)
+        if refused is not None:
+            future.set_exception(refused)
+            return future
+        job = Job(write, future, loop.time() + self._settings.patience_s)
+        name = (write.index, write.collection)
+        if name not in self._lanes:
+            self._lanes[name] = Lane(name, self._opened)
+        self._lanes[name].add(job)
+        return future
+
+    async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
+        """Hand in many writes at once, in order; each outcome stands at its write's place."""
+        refused = self._refusal(len(writes))
+        if refused is not None:
+            raise refused
+        answers = [self.write(write) for write in writes]
+        return [await _outcome(answer) for answer in answers]
+
+    def _refusal(self, count: int) -> RouterError | None:
+        if self._tools is None or self._is_closing:
+            return RouterError("api.process.shutting_down")
+        waiting = sum(lane.waiting for lane in self._lanes.values()) + self._tools.feed.waiting
+        if waiting + count > self._settings.writes_waiting:
+            return RouterError("api.process.overloaded")
+        return None
+
+    async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
+        """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
+        with _told():
+            return await searches.page(self._client, await self._found(targets), search)
+
+    async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
+        """How many documents match."""
+        with _told():
+            return await searches.count(self._client, await self._found(targets), search)
+
+    async def refresh(self, index: str, collection: str) -> None:
+        """Return once searches see every write acknowledged before."""
+        with _told():
+            place = await self._registry.find((index, collection))
+            await asyncio.shield(self._opened.refreshes.join(place.alias))
+
+    async def changes(self, since: int, limit: int = 1000) -> list[Change]:
+        """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
+        with _told():
+            return await self._opened.feed.read(since, limit)
+
+    async def _found(self, targets: Sequence[tuple[str, str]]) -> list[Collection]:
+        return [await self._registry.find(name) for name in dict.fromkeys(targets)]
+
+    # -- parts ----------------------------------------------------------------------------
+
+    @property
+    def _opened(self) -> Tools:
+        if self._tools is None or self._is_closing:
+            raise RouterError("api.process.shutting_down")
+        return self._tools
+
+    @property
+    def _client(self) -> Client:
+        return self._opened.client
+
+    @property
+    def _registry(self) -> Registry:
+        return self._opened.registry
+
+    @property
+    def _administration(self) -> Administration:
+        return Administration(self._client, self._registry, self._settings.replicas)
+
+
+async def _check_health(client: Client) -> None:
+    """Raises: faults; `UnreachableError` also for a cluster that lacks documents as yet."""
+    told = await client.request("GET", "_cluster", "health")
+    if told.get("status") not in ("yellow", "green"):
+        raise UnreachableError(f"the cluster's health is {told.get('status')}")
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (UnreachableError, RefusedError) as fault:
+        raise told(fault) from fault
+
+
+async def _outcome(answer: Awaitable[Written]) -> Written | RouterError:
+    try:
+        return await answer
+    except RouterError as error:
+        return error
