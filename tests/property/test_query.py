@@ -17,7 +17,8 @@ from storage.contract import Storage
 from storage.dsl import read_search
 from storage.evaluate import field_values, in_order, matches, sort_value
 from storage.mapping import Mapping
-from tests.support.stores import COLLECTION, ENGINES, INDEX, TARGET, a_write, new_store
+from tests.support.opensearch import OpenSearchServer
+from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, new_store
 
 FIELDS: dict[str, Any] = {
     "key": {"type": "keyword", "ignore_above": 3, "fields": {"low": {"type": "keyword"}}},
@@ -148,12 +149,14 @@ def plainly(documents: dict[str, Any], body: Any) -> list[tuple[str, list[Any]]]
 
 
 async def through(
-    engine: str, rounds: list[dict[str, Any]], body: Any
+    engine: str, url: str, rounds: list[dict[str, Any]], body: Any
 ) -> list[tuple[str, list[Any]]]:
     with tempfile.TemporaryDirectory() as folder:
-        storage: Storage = new_store(engine, Path(folder))
+        storage: Storage = new_store(engine, Path(folder), url)
         await storage.open()
         try:
+            if storage.has_index(INDEX):
+                await storage.delete_index(INDEX)
             await storage.create_collection(*TARGET, {"properties": FIELDS})
             for documents in rounds:
                 writes = [a_write("create_or_replace", *each) for each in documents.items()]
@@ -168,17 +171,33 @@ async def through(
             await storage.close()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@settings(
+def check(engine: str, url: str, rounds: list[Any], body: Any) -> None:
+    expected = plainly({**rounds[0], **rounds[1]}, body)
+    # Documents are written over earlier ones, so that rows of the old content must go.
+    assert asyncio.run(through(engine, url, rounds, body)) == expected
+
+
+SLOW = settings(
     deadline=None,
     max_examples=150,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+
+@pytest.mark.parametrize("engine", ["memory", "sqlite"])
+@SLOW
 @given(before=DOCUMENTS, documents=DOCUMENTS, query=QUERIES, sort=SORTS)
 def test_engines_agree_with_the_plain_evaluation(
     engine: str, before: Any, documents: Any, query: Any, sort: Any
 ) -> None:
+    check(engine, "", [before, documents], {"query": query, "sort": sort, "size": 100})
+
+
+@pytest.mark.needs("opensearch")
+@settings(SLOW, max_examples=40)  # each one makes an index
+@given(before=DOCUMENTS, documents=DOCUMENTS, query=QUERIES, sort=SORTS)
+def test_opensearch_agrees_with_the_plain_evaluation(
+    opensearch: OpenSearchServer, before: Any, documents: Any, query: Any, sort: Any
+) -> None:
     body = {"query": query, "sort": sort, "size": 100}
-    expected = plainly({**before, **documents}, body)
-    # Documents are written over earlier ones, so that rows of the old content must go.
-    assert asyncio.run(through(engine, [before, documents], body)) == expected
+    check("opensearch", opensearch.url, [before, documents], body)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,28 +10,33 @@ from typing import Any
 import pytest
 
 from router.errors import RouterError
-from router.settings import StorageSettings
+from router.settings import OpenSearchSettings, StorageSettings
 from storage.contract import Author, Storage, Verb, Write, Written
 from storage.dsl import read_search
 from storage.memory import MemoryStorage
+from storage.opensearch.store import OpenSearchStorage
+from storage.sqlite.store import SqliteStorage
 
 INDEX = "tenant-a"
 COLLECTION = "assets"
 TARGET = (INDEX, COLLECTION)
 ADA = Author(id="ada", request_id="r1", wire="mqtt")
 
-# The engines that the contract suite runs on; OpenSearch takes its place here.
-ENGINES = ["memory"]
-if importlib.util.find_spec("storage.sqlite.store") is not None:
-    ENGINES.append("sqlite")
+# The engines that the contract suite runs on.
+ENGINES = [
+    "memory",
+    "sqlite",
+    pytest.param("opensearch", marks=[pytest.mark.needs("opensearch")]),
+]
 
 
-def new_store(engine: str, folder: Path) -> Storage:
-    """An engine that hasn't been opened yet, with its files, if any, in the folder."""
+def new_store(engine: str, folder: Path, url: str = "") -> Storage:
+    """An engine that hasn't been opened yet, with its files, if any, in the folder; empty, but
+    for that of OpenSearch, which has what the server at the URL has."""
     if engine == "memory":
         return MemoryStorage()
-    from storage.sqlite.store import SqliteStorage  # noqa: PLC0415 - only where it is wanted
-
+    if engine == "opensearch":
+        return OpenSearchStorage(OpenSearchSettings(nodes=url, refresh_ms=1))
     return SqliteStorage(StorageSettings(data=folder))
 
 
@@ -48,6 +52,13 @@ async def put(storage: Storage, id: str, content: Any, **more: Any) -> Written:
 
 
 async def found(storage: Storage, body: Any = None, *targets: tuple[str, str]) -> list[str]:
+    """The ids that a search body finds once it sees every write so far; see `found_at_once`."""
+    for target in targets or (TARGET,):
+        await storage.refresh(*target)
+    return await found_at_once(storage, body, *targets)
+
+
+async def found_at_once(storage: Storage, body: Any = None, *targets: tuple[str, str]) -> list[str]:
     """The ids that a search body finds, in its order; what the engine counts agrees."""
     search = read_search({"size": 1_000, **(body or {})})
     page = await storage.search(targets or (TARGET,), search)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.contract import Storage
+from tests.support.opensearch import OpenSearchServer
 from tests.support.stores import COLLECTION, ENGINES, INDEX, new_store
 
 MAPPING = {
@@ -32,10 +33,19 @@ MAPPING = {
 @pytest.fixture(params=ENGINES)
 async def empty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
     """An opened engine without any index."""
-    storage = new_store(request.param, tmp_path)
+    storage = new_store(request.param, tmp_path, emptied(request))
     await storage.open()
     yield storage
     await storage.close()
+
+
+def emptied(request: pytest.FixtureRequest) -> str:
+    """Where OpenSearch is, without any index, if this test is about it."""
+    if request.param != "opensearch":
+        return ""
+    server: OpenSearchServer = request.getfixturevalue("opensearch")
+    server.wipe()
+    return server.url
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 from router.errors import RouterError
 from storage.contract import Storage, Written
 from storage.dsl import read_search
-from tests.support.stores import TARGET, a_write, found, outcome, put, refused
+from tests.support.stores import TARGET, a_write, found, found_at_once, outcome, put, refused
 
 
 async def test_the_order_is_that_of_the_calls_not_of_the_awaiting(storage: Storage) -> None:
@@ -118,6 +118,7 @@ class TestBulk:
             [a_write("create", f"d{n:04}", {"size": n}) for n in range(2_000)]
         )
         assert all(isinstance(each, Written) for each in outcomes)
+        await storage.refresh(*TARGET)
         page = await storage.search([TARGET], read_search({"sort": [{"size": "desc"}], "size": 3}))
         assert page.total == 2_000
         assert [hit.id for hit in page.hits] == ["d1999", "d1998", "d1997"]
@@ -126,16 +127,16 @@ class TestBulk:
 class TestRefresh:
     async def test_a_write_that_refreshes_is_found_at_once(self, storage: Storage) -> None:
         await put(storage, "one", {"model": "M"}, refresh=True)
-        assert await found(storage, {"query": {"term": {"model": "M"}}}) == ["one"]
+        assert await found_at_once(storage, {"query": {"term": {"model": "M"}}}) == ["one"]
         await storage.write(a_write("update", "one", {"model": "N"}, refresh=True))
-        assert await found(storage, {"query": {"term": {"model": "M"}}}) == []
+        assert await found_at_once(storage, {"query": {"term": {"model": "M"}}}) == []
         await storage.write(a_write("delete", "one", refresh=True))
-        assert await found(storage) == []
+        assert await found_at_once(storage) == []
 
     async def test_after_a_refresh_everything_is_found(self, storage: Storage) -> None:
         await put(storage, "one", {"model": "M"})
         await storage.refresh(*TARGET)
-        assert await found(storage, {"query": {"term": {"model": "M"}}}) == ["one"]
+        assert await found_at_once(storage, {"query": {"term": {"model": "M"}}}) == ["one"]
 
     async def test_a_refused_write_that_refreshes_is_answered(self, storage: Storage) -> None:
         with refused("services.storage.not_found"):

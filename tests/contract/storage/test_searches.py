@@ -243,12 +243,14 @@ async def test_only_the_wanted_parts_are_shown(
     storage: Storage, source: Any, expected: set[str]
 ) -> None:
     await put(storage, "one", {"model": "M", "metadata": {"city": "x", "list": [{"a": 1, "b": 2}]}})
+    await storage.refresh(*TARGET)
     page = await storage.search([TARGET], read_search({"_source": source}))
     assert set(page.hits[0].source) == expected
 
 
 async def test_parts_are_wanted_by_path(storage: Storage) -> None:
     await put(storage, "one", {"metadata": {"city": "x", "list": [{"a": 1, "b": 2}, {"b": 3}]}})
+    await storage.refresh(*TARGET)
     page = await storage.search([TARGET], read_search({"_source": "metadata.list.a"}))
     assert page.hits[0].source == {"metadata": {"list": [{"a": 1}]}}
 

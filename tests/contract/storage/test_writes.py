@@ -266,7 +266,7 @@ class TestIsolation:
         assert body(changes[0].changes) == self.CONTENT
 
     async def test_altering_hits_and_changes_changes_nothing(self, storage: Storage) -> None:
-        await put(storage, "one", self.CONTENT)
+        await put(storage, "one", self.CONTENT, refresh=True)
         for _ in range(2):
             page = await storage.search([TARGET], Search())
             assert body(page.hits[0].source) == self.CONTENT

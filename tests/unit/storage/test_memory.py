@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage.memory import MemoryStorage
-from tests.support.stores import TARGET, a_write, found, put, refused
+from tests.support.stores import TARGET, a_write, found_at_once, put, refused
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ class TestHiding:
         storage.hide_until_refresh()
         await put(storage, "new", {"size": 1})
         await storage.write(a_write("update", "old", {"size": 2}))
-        assert await found(storage, {"query": {"term": {"size": 1}}}) == ["old"]
+        assert await found_at_once(storage, {"query": {"term": {"size": 1}}}) == ["old"]
         assert (await storage.get(*TARGET, "old")).source["size"] == 2
         await storage.refresh(*TARGET)
-        assert await found(storage, {"query": {"term": {"size": 1}}}) == ["new"]
+        assert await found_at_once(storage, {"query": {"term": {"size": 1}}}) == ["new"]
 
     async def test_a_deleted_document_is_found_until_a_refresh(
         self, storage: MemoryStorage
@@ -71,9 +71,9 @@ class TestHiding:
         await put(storage, "old", {})
         storage.hide_until_refresh()
         await storage.write(a_write("delete", "old"))
-        assert await found(storage) == ["old"]
+        assert await found_at_once(storage) == ["old"]
         await storage.refresh(*TARGET)
-        assert await found(storage) == []
+        assert await found_at_once(storage) == []
 
     async def test_a_write_that_refreshes_shows_itself_and_the_ones_before(
         self, storage: MemoryStorage
@@ -81,20 +81,20 @@ class TestHiding:
         storage.hide_until_refresh()
         await put(storage, "a", {})
         answer = storage.write(a_write("create", "b", refresh=True))
-        assert await found(storage) == []  # not answered yet
+        assert await found_at_once(storage) == []  # not answered yet
         await answer
-        assert await found(storage) == ["a", "b"]
+        assert await found_at_once(storage) == ["a", "b"]
         await put(storage, "c", {})
-        assert await found(storage) == ["a", "b"]
+        assert await found_at_once(storage) == ["a", "b"]
 
     async def test_a_new_collection_hides_its_writes_too(self, storage: MemoryStorage) -> None:
         storage.hide_until_refresh()
         await storage.create_collection("tenant-b", "things")
         place = {"index": "tenant-b", "collection": "things"}
         await put(storage, "one", {}, **place)
-        assert await found(storage, {}, ("tenant-b", "things")) == []
+        assert await found_at_once(storage, {}, ("tenant-b", "things")) == []
         await storage.refresh("tenant-b", "things")
-        assert await found(storage, {}, ("tenant-b", "things")) == ["one"]
+        assert await found_at_once(storage, {}, ("tenant-b", "things")) == ["one"]
 
 
 async def test_time_never_goes_back() -> None:
