@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypedDict, TypeVar
 
 import msgspec
 
-from protocols.codec.frame import request_of
+from protocols.codec.frame import BadFrameError, request_of
 from router.envelope import Connection, Json, JsonObject, Request, Response, User
+from router.errors import RouterError
 from trivium.errors import AnsweredError
 
 if TYPE_CHECKING:
@@ -116,7 +117,11 @@ class InProcess:
 
     def _request(self, request: JsonObject) -> Request:
         given: JsonObject = {key: value for key, value in request.items() if value is not None}
-        return request_of(given, self._connection).replace(user=self._user or NOBODY)
+        try:
+            made = request_of(given, self._connection)
+        except BadFrameError as error:
+            raise RouterError("api.assert.invalid_argument", "request", error.reason) from None
+        return made.replace(user=self._user or NOBODY)
 
 
 def result_of(response: Response) -> Json:

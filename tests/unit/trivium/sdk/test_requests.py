@@ -129,6 +129,12 @@ class TestQuery:
 
 
 class TestErrors:
+    @pytest.mark.parametrize("wrong", [{"body": 5}, {"volatile": []}, {"action": ["info"]}])
+    async def test_a_request_of_the_wrong_shape_is_refused_as_on_the_wires(self, wrong):
+        with pytest.raises(RouterError) as caught:
+            await sdk().query({"controller": "server", "action": "info", **wrong})
+        assert (caught.value.id, caught.value.status) == ("api.assert.invalid_argument", 400)
+
     async def test_they_are_raised_with_id_status_and_props(self):
         api = sdk(action("document", "exists", refuse))
         with pytest.raises(RouterError) as refused:
