@@ -15,7 +15,7 @@ from protocols.codec.answer import Answer, answer_of, encode_answer
 from protocols.codec.frame import FrameLimits
 from protocols.codec.rest import VERBS, Head, Rules, decode
 from protocols.codec.route import RouteTable
-from protocols.http_connection import HttpConnection, Upgrade
+from protocols.http_connection import Client, HttpConnection, Upgrade
 from protocols.locality import foreign
 from router.actions import ActionTable
 from router.envelope import Connection, Json, Response, refusal
@@ -141,9 +141,9 @@ class HttpListener:
         """Why a client may not upgrade, None if it may."""
         return self._stranger(head, address)
 
-    async def respond(self, head: Head, body: bytes, id: str, address: str) -> Answer:
+    async def respond(self, head: Head, body: bytes, client: Client) -> Answer:
         """The answer to a request, whatever it is."""
-        refused = self._stranger(head, address)
+        refused = self._stranger(head, client.address)
         if refused is not None:
             return self.refuse(refused, head)
         if head.verb == "OPTIONS":
@@ -153,7 +153,9 @@ class HttpListener:
         service = self._services.get(head.path)
         if service is not None and head.verb in ("GET", "HEAD"):
             return service(head)
-        connection = Connection(id, "http", address, headers=head.headers)
+        connection = Connection(
+            client.id, "http", client.address, headers=head.headers, is_gone=client.is_gone
+        )
         try:
             request = decode(head, body, connection=connection, rules=self._rules, new_id=_new_id())
         except RouterError as error:

@@ -32,6 +32,16 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 Upgrade = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
+class Client(Protocol):
+    """Who asks on a connection."""
+
+    id: str
+    address: str
+
+    def is_gone(self) -> bool:
+        """Whether nobody will read the answer."""
+
+
 class Front(Protocol):
     """What a connection needs from the listener that owns it."""
 
@@ -51,7 +61,7 @@ class Front(Protocol):
     def refuse_upgrade(self, head: Head, address: str) -> RouterError | None:
         """Why a client may not upgrade, None if it may."""
 
-    async def respond(self, head: Head, body: bytes, id: str, address: str) -> Answer:
+    async def respond(self, head: Head, body: bytes, client: Client) -> Answer:
         """The answer to a request; raises nothing but cancellation."""
 
     def refuse(self, error: RouterError, head: Head | None) -> Answer:
@@ -111,6 +121,10 @@ class HttpConnection(RequestHandler):
         """What serves the connection, from `connection_made` to `connection_lost`."""
         assert self._task_handler is not None
         return self._task_handler
+
+    def is_gone(self) -> bool:
+        """Whether nobody will read the answer."""
+        return self.transport is None
 
     # -- what the transport tells ----------------------------------------------------------
 
@@ -206,7 +220,7 @@ class HttpConnection(RequestHandler):
             body = b"" if payload is EMPTY_PAYLOAD else await self._read(head, payload)
         except RouterError as error:
             return await self._refuse(error, head)
-        answer = await self._front.respond(head, body, self.id, self.address)
+        answer = await self._front.respond(head, body, self)
         # llhttp stops behind a request for another protocol, and aiohttp drops what follows.
         is_last = "upgrade" in head.headers or (self._half_closed and not self._messages)
         stays = not (message.should_close or self._close or is_last)

@@ -371,6 +371,21 @@ class TestConnections:
         await until(lambda: house.router.admission.running == 0)
         assert house.statuses == [200, 200]
 
+    async def test_what_still_waits_for_a_place_leaves_with_its_client(self) -> None:
+        limits = LimitSettings(requests_at_work=1, requests_waiting=1)
+        async with open_house(Settings(limits=limits)) as house:
+            holder, leaver = await house.client(), await house.client()
+            await holder.send(get("/_/test/hold"))
+            await house.gate.reached.wait()
+            await leaver.send(get("/_now"))
+            await until(lambda: house.router.admission.waiting == 1)
+            await leaver.close()
+            await until(lambda: house.observer.open == 1)
+            house.gate.opened.set()
+            assert (await holder.read()).status == 200
+            await until(lambda: len(house.statuses) == 2)
+            assert house.statuses == [200, 400]
+
     async def test_stopping_finishes_what_was_let_in(self, house: House) -> None:
         idle, busy = await house.client(), await house.client()
         assert (await idle.ask(get("/_now"))).status == 200
