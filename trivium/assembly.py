@@ -20,7 +20,6 @@ from router.events import Events
 from router.observe import Observer
 from router.settings import Settings
 from storage.contract import Storage
-from storage.sqlite.store import SqliteStorage
 from trivium.app import App
 from trivium.version import VERSION
 
@@ -31,7 +30,7 @@ class Core:
     """Store, table and router of an application, without its wires.
 
     Args:
-        storage: Where documents live; None for the embedded store of the settings.
+        storage: Where documents live; None for the engine of the settings.
 
     Raises:
         RouterError: `network.http.duplicate_url`.
@@ -44,7 +43,7 @@ class Core:
         self.events = Events(_hook_failed)
         limits = settings.limits
         self.admission = Admission(at_work=limits.requests_at_work, waiting=limits.requests_waiting)
-        self.storage = SqliteStorage(settings.storage) if storage is None else storage
+        self.storage = make_storage(settings) if storage is None else storage
         models = Models()
         app.models.add_to(models)
         admin_index = settings.device_manager.admin_index
@@ -90,6 +89,18 @@ class Wires:
             upgrade=self.websocket.upgrade,
         )
         self.mqtt = MqttListener(core.router, settings, observer=core.observer, node=core.node)
+
+
+def make_storage(settings: Settings) -> Storage:
+    """The engine that the settings name, not opened yet."""
+    # Only the engine in use is loaded: the driver of the other one takes its time at the start.
+    if settings.storage.engine == "opensearch":
+        from storage.opensearch.store import OpenSearchStorage  # noqa: PLC0415
+
+        return OpenSearchStorage(settings.opensearch)
+    from storage.sqlite.store import SqliteStorage  # noqa: PLC0415
+
+    return SqliteStorage(settings.storage)
 
 
 def _hook_failed(event: str, error: BaseException) -> None:

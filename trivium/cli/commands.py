@@ -76,6 +76,10 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     port: Annotated[int | None, typer.Option(help="HTTP and WebSocket.")] = None,
     mqtt_port: Annotated[int | None, typer.Option(help="MQTT.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the embedded store.")] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="sqlite:FOLDER|opensearch:URL", help="Where documents are."),
+    ] = None,
     auto_port: Annotated[bool, typer.Option(help="Take the next free ports.")] = False,
 ) -> None:
     """Serve until told to stop (Ctrl-C, SIGTERM)."""
@@ -86,7 +90,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     from trivium.server import StartError  # noqa: PLC0415
 
     try:
-        serve(app, Flags(config, host, port, mqtt_port, data, auto_port))
+        serve(app, Flags(config, host, port, mqtt_port, data, storage, auto_port))
     except StartError as error:
         raise refuse(str(error)) from None
 

@@ -21,6 +21,9 @@ from trivium.server import Server, StartError
 # Read when --config isn't given and the file is there.
 DEFAULT_CONFIG: Final = Path("trivium.toml")
 
+# The setting that says where each engine's documents are.
+_PLACES: Final = {"sqlite": "storage.data", "opensearch": "opensearch.nodes"}
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -33,6 +36,7 @@ class Flags:
     port: int | None = None
     mqtt_port: int | None = None
     data: Path | None = None
+    storage: str | None = None
     auto_port: bool = False
 
 
@@ -71,6 +75,7 @@ def read_settings(flags: Flags) -> Settings:
         "server.port": flags.port,
         "mqtt.port": flags.mqtt_port,
         "storage.data": flags.data,
+        **_engine(flags.storage),
     }
     given = {key: value for key, value in named.items() if value is not None}
     try:
@@ -78,6 +83,16 @@ def read_settings(flags: Flags) -> Settings:
         return with_free_ports(settings) if flags.auto_port else settings
     except (BadSettingError, OSError) as error:
         raise StartError(str(error)) from error
+
+
+def _engine(storage: str | None) -> dict[str, object]:
+    """The settings that `--storage` stands for. Raises: StartError."""
+    if storage is None:
+        return {}
+    engine, colon, place = storage.partition(":")
+    if not colon or not place or engine not in _PLACES:
+        raise StartError(f"--storage {storage}: expected sqlite:FOLDER or opensearch:URL")
+    return {"storage.engine": engine, _PLACES[engine]: place}
 
 
 def with_free_ports(settings: Settings) -> Settings:

@@ -10,10 +10,13 @@ import pytest
 
 from protocols.codec.frame import envelope, request_of
 from router.envelope import Connection
+from router.settings import OpenSearchSettings
+from storage.opensearch.store import OpenSearchStorage
 from tests.contract.actions import steps
 from tests.contract.actions.refusals import REFUSALS
 from tests.contract.actions.steps import Step
 from tests.support.fleet import fleet_app, fleet_settings
+from tests.support.opensearch import OpenSearchServer
 from tests.support.wires import WIRES, Payload, Wire
 from trivium.server import Server, running
 
@@ -112,6 +115,19 @@ async def test_the_story_is_the_same_on_every_wire(
             heard = await play(wire)
         finally:
             await wire.close()
+    for (about, expected), (_, answer) in zip(told, heard, strict=True):
+        assert answer == expected, about
+
+
+@pytest.mark.needs("opensearch")
+async def test_the_story_is_the_same_on_opensearch(
+    told: list[tuple[str, Any]], tmp_path: Path, opensearch: OpenSearchServer
+) -> None:
+    opensearch.wipe()
+    chosen = OpenSearchSettings(nodes=opensearch.url, refresh_ms=1)
+    storage = OpenSearchStorage(chosen)
+    async with running(fleet_app(), fleet_settings(tmp_path / "heard"), storage) as server:
+        heard = await play(InProcess(server))
     for (about, expected), (_, answer) in zip(told, heard, strict=True):
         assert answer == expected, about
 
