@@ -379,7 +379,7 @@ class TestConnections:
             await house.gate.reached.wait()
             await leaver.send(get("/_now"))
             await until(lambda: house.router.admission.waiting == 1)
-            await leaver.close()
+            await leaver.reset()
             await until(lambda: house.observer.open == 1)
             house.gate.opened.set()
             assert (await holder.read()).status == 200

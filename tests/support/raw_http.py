@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
+import struct
 from typing import Any, NamedTuple
 
 TIMEOUT_S = 10.0
@@ -66,6 +68,12 @@ class RawClient:
 
     def half_close(self) -> None:
         self._writer.write_eof()
+
+    async def reset(self) -> None:
+        """Hang up without good-bye (RST), unlike `close`, which might be a half-close."""
+        connection = self._writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await self.close()
 
     async def close(self) -> None:
         self._writer.close()
