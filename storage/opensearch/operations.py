@@ -64,7 +64,7 @@ def _bury(collection: Collection, turn: Turn) -> bytes:
         "_index": places.alias(places.GRAVES),
         "_id": places.key(collection.uuid, turn.id),
     }
-    return _line(head, turn.before.grave) + pack_grave(turn.after) + b"\n"
+    return _line(head, turn.before.grave) + pack_grave(turn.id, collection.uuid, turn.after) + b"\n"
 
 
 def _write(collection: Collection, turn: Turn, *, is_odd: bool = False) -> bytes:

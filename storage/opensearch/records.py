@@ -56,7 +56,7 @@ class Record:
 def read_record(found: JsonObject, grave: JsonObject | None = None) -> Record:
     """The record in an answer to a read of the document and one of its tombstone."""
     if found.get("found") is not True:
-        return _read_grave(grave or {})
+        return read_grave(grave or {})
     source = object_at(found, "_source")
     content, hidden = split(source)
     version = hidden.get("version", found.get("_version"))
@@ -97,10 +97,11 @@ def pack(id: str, record: Record, mapping: Mapping, *, is_odd: bool = False) -> 
     return b'%b"%b":%b}' % (head, HIDDEN.encode(), orjson.dumps({ID: id, LAST: last}))
 
 
-def pack_grave(record: Record) -> bytes:
-    """The tombstone of a record without content."""
+def pack_grave(id: str, uuid: str, record: Record) -> bytes:
+    """The tombstone of a record without content, in the index of that id of its own."""
     last = {"version": record.version, "op": record.op, "rows": list(record.rows)}
-    return orjson.dumps({HIDDEN: {LAST: last}})
+    at = record.rows[-1]["at"]
+    return orjson.dumps({"id": id, "uuid": uuid, "at": at, HIDDEN: {LAST: last}})
 
 
 def fitting(mapping: Mapping, source: JsonObject, path: tuple[str, ...] = ()) -> JsonObject:
@@ -138,7 +139,8 @@ def _fits(mapping: Mapping, path: tuple[str, ...], value: Json) -> bool:
     return True
 
 
-def _read_grave(grave: JsonObject) -> Record:
+def read_grave(grave: JsonObject) -> Record:
+    """The record in an answer to a read of a tombstone."""
     if grave.get("found") is not True:
         return Record()
     hidden = object_at(grave, "_source", HIDDEN, LAST)

@@ -30,6 +30,7 @@ from storage.opensearch.faults import RefusedError, UnreachableError, told
 from storage.opensearch.feed import Feed, make
 from storage.opensearch.lane import Lane, Tools
 from storage.opensearch.reads import Reads
+from storage.opensearch.recovery import Recovery
 from storage.opensearch.refreshes import Refreshes
 from storage.opensearch.registry import Registry
 from storage.opensearch.turn import Job
@@ -40,7 +41,13 @@ _log = structlog.get_logger("storage.opensearch")
 _ASK_EVERY_S: Final = 0.5
 """How often a server that is away at the start is asked."""
 
-_GRAVES: Final[JsonObject] = {"dynamic": "false", "enabled": False}
+_GRAVES: Final[JsonObject] = {
+    "dynamic": "false",
+    "properties": {
+        "at": {"type": "date", "format": "epoch_millis"},
+        places.HIDDEN: {"type": "object", "enabled": False},
+    },
+}
 
 
 class OpenSearchStorage:
@@ -51,17 +58,24 @@ class OpenSearchStorage:
     writes to it, no other program may.
 
     Args:
+        connect: How the server is reached.
         read_ms: The system's time in ms since 1970.
     """
 
     def __init__(
-        self, settings: OpenSearchSettings, *, read_ms: Callable[[], int] = system_ms
+        self,
+        settings: OpenSearchSettings,
+        *,
+        connect: Callable[[OpenSearchSettings], Client] = Client,
+        read_ms: Callable[[], int] = system_ms,
     ) -> None:
         self._settings = settings
+        self._connect = connect
         self._clock = Clock(read_ms)
         self._lanes: dict[Name, Lane] = {}
         self._tools: Tools | None = None
         self._reads: Reads | None = None
+        self._recovery: Recovery | None = None
         self._is_closing = False
 
     async def open(self) -> None:
@@ -72,7 +86,7 @@ class OpenSearchStorage:
         Raises:
             StoreOpenError: It stayed away, or refuses this router.
         """
-        client = Client(self._settings)
+        client = self._connect(self._settings)
         try:
             await self._open(client)
         except BaseException:
@@ -93,6 +107,8 @@ class OpenSearchStorage:
         refreshes = Refreshes(client, settings.refresh_ms / 1_000)
         self._reads = Reads(client)
         self._tools = Tools(settings, client, registry, feed, refreshes, self._clock)
+        self._recovery = Recovery(client, registry, feed, self._clock)
+        self._recovery.start()
 
     async def _wait_for(self, client: Client) -> None:
         loop = asyncio.get_running_loop()
@@ -121,6 +137,8 @@ class OpenSearchStorage:
         tools = self._tools
         await tools.refreshes.close()
         await self._reads.close()
+        if self._recovery is not None:
+            await self._recovery.stop()
         await tools.feed.close()
         await tools.client.close()
 

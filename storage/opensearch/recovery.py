@@ -1,0 +1,142 @@
+"""Rows of the changes feed that a router left in documents when it died are projected here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+import structlog
+
+from router.envelope import Json, JsonObject
+from storage.clock import Clock
+from storage.opensearch import places
+from storage.opensearch.catalog import Collection, Name
+from storage.opensearch.client import Client, object_at, objects
+from storage.opensearch.faults import RefusedError, UnreachableError
+from storage.opensearch.feed import Feed
+from storage.opensearch.reads import fetch_records
+from storage.opensearch.records import Record, read_grave, read_record
+from storage.opensearch.registry import Registry
+
+_log = structlog.get_logger("storage.opensearch")
+
+MARGIN_MS: Final = 600_000
+"""How long a row may be under way, and by how much the clocks of two routers may differ."""
+
+_EVERY_S: Final = 300.0
+"""Other routers may die too."""
+
+_PAGE: Final = 500
+_CHECKPOINT: Final = "sweep"
+"""The document beside the tombstones that says up to when every change is in the feed."""
+
+
+class Recovery:
+    """Looks through what was changed lately, once at the start and then now and again.
+
+    The feed takes each row once, so that nothing is told twice.
+    """
+
+    def __init__(self, client: Client, registry: Registry, feed: Feed, clock: Clock) -> None:
+        self._client = client
+        self._registry = registry
+        self._feed = feed
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Go to work in the background; `stop` must follow."""
+        self._task = asyncio.create_task(self._run(), name="recovery of the changes feed")
+
+    async def stop(self) -> None:
+        """End, finished or not."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except (UnreachableError, RefusedError) as fault:
+                _log.warning("the changes feed can't be looked through", fault=str(fault))
+            await asyncio.sleep(_EVERY_S)
+
+    async def sweep(self) -> None:
+        """Project what is left in documents and tombstones since the last look. Raises: faults."""
+        began_ms = self._clock.now_ms()
+        since_ms = await self._since()
+        if since_ms is not None:
+            await self._client.request("POST", places.GRAVES, "_refresh")
+            for collection in list(self._registry.catalog.collections.values()):
+                await self._sweep_documents(collection, since_ms)
+            await self._sweep_graves(since_ms)
+        done: JsonObject = {"swept": began_ms - MARGIN_MS}
+        await self._client.request("PUT", places.GRAVES, "_doc", _CHECKPOINT, body=done)
+
+    async def _since(self) -> int | None:
+        """None for a store that never had a router of this kind."""
+        try:
+            found = await self._client.request("GET", places.GRAVES, "_doc", _CHECKPOINT)
+        except RefusedError as error:
+            if error.status == 404:
+                return None
+            raise
+        swept = object_at(found, "_source").get("swept")
+        return swept if isinstance(swept, int) else None
+
+    async def _sweep_documents(self, collection: Collection, since_ms: int) -> None:
+        bounds: JsonObject = {"gte": since_ms, "format": "epoch_millis"}
+        stamps = ("_kuzzle_info.createdAt", "_kuzzle_info.updatedAt")
+        either: list[Json] = [{"range": {stamp: bounds}} for stamp in stamps]
+        await self._client.request("POST", collection.alias, "_refresh")
+        query: JsonObject = {"bool": {"should": either, "minimum_should_match": 1}}
+        async for hits in self._pages(collection.alias, query):
+            for hit in hits:
+                record = read_record({**hit, "found": True})
+                self._feed.add(collection, str(hit.get("_id")), record)
+            await self._feed.settled()
+
+    async def _sweep_graves(self, since_ms: int) -> None:
+        query: JsonObject = {"range": {"at": {"gte": since_ms}}}
+        known = {each.uuid: each for each in self._registry.catalog.collections.values()}
+        async for hits in self._pages(places.alias(places.GRAVES), query):
+            buried: dict[Name, dict[str, Record]] = {}
+            for hit in hits:
+                told = object_at(hit, "_source")
+                collection = known.get(str(told.get("uuid")))
+                if collection is not None:
+                    grave = read_grave({**hit, "found": True})
+                    buried.setdefault(collection.name, {})[str(told.get("id"))] = grave
+            for name, graves in buried.items():
+                await self._project_graves(self._registry.catalog.find(*name), graves)
+
+    async def _project_graves(self, collection: Collection, graves: dict[str, Record]) -> None:
+        """A tombstone counts once its document is gone."""
+        for id_, record in (await fetch_records(self._client, collection, list(graves))).items():
+            if record.content is None:
+                self._feed.add(collection, id_, record)
+        await self._feed.settled()
+
+    async def _pages(self, alias: str, query: JsonObject) -> AsyncIterator[Sequence[JsonObject]]:
+        last = -1
+        while True:
+            above: JsonObject = {"range": {"_seq_no": {"gt": last}}}
+            body: JsonObject = {
+                "size": _PAGE,
+                "sort": [{"_seq_no": "asc"}],
+                "query": {"bool": {"filter": [above, query]}},
+                "seq_no_primary_term": True,
+                "version": True,
+            }
+            found = await self._client.request("POST", alias, "_search", body=body)
+            hits = objects(object_at(found, "hits").get("hits"))
+            if not hits:
+                return
+            seq_no = hits[-1].get("_seq_no")
+            assert isinstance(seq_no, int)
+            last = seq_no
+            yield hits
