@@ -96,6 +96,8 @@ class Searches:
             return Page(hits=[], total=total)
         arms = " UNION ALL ".join(f"SELECT * FROM ({select.sql})" for select in selects)
         arguments = [argument for select in selects for argument in select.arguments]
+        if len(arguments) + 2 > self._connection.limit(apsw.SQLITE_LIMIT_VARIABLE_NUMBER):
+            raise _too_much("So long a search of so many collections")
         rows = self._connection.execute(
             f"SELECT * FROM ({arms}) ORDER BY {_order(search.sort)} LIMIT ? OFFSET ?",
             (*arguments, search.size, search.offset),
@@ -172,9 +174,7 @@ class _Key:
 
 def _selects(collections: Sequence[Collection], search: Search) -> list[_Select]:
     if len(collections) > MAX_TARGETS:
-        raise RouterError(
-            "trivium.unsupported.feature", f"A search of more than {MAX_TARGETS} collections"
-        )
+        raise _too_much(f"A search of more than {MAX_TARGETS} collections")
     return [_Select(place, each, search) for place, each in enumerate(collections)]
 
 
@@ -188,6 +188,10 @@ def _order(sort: Sequence[Sort]) -> str:
 
 def _distance_m(*degrees: Any) -> float:
     return distance_m(degrees[:2], degrees[2:])
+
+
+def _too_much(feature: str) -> RouterError:
+    return RouterError("trivium.unsupported.feature", feature)
 
 
 def _too_long(timeout_s: float) -> RouterError:

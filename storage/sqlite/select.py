@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import apsw
@@ -116,15 +116,16 @@ class Condition:
         if query.minimum > len(query.should):
             return "0"
         if query.minimum == 1:
-            parts.append(" OR ".join(self._sql(each) for each in query.should))
+            parts.append(_joined("OR", [self._sql(each) for each in query.should]))
         elif query.minimum > 1:
-            total = " + ".join(f"({self._sql(each)})" for each in query.should)
+            total = _joined("+", [self._sql(each) for each in query.should])
             parts.append(f"{total} >= {query.minimum}")
-        return " AND ".join(f"({part})" for part in parts) or "1"
+        return _joined("AND", parts) if parts else "1"
 
     def _values(self, path: str, condition: Callable[[str], str]) -> str:
         if path == UPDATED:
-            return f"({condition('d.updated_ms')})"
+            # Never null, which would stay null under NOT: the column is, until the first update.
+            return f"(d.updated_ms IS NOT NULL AND {condition('d.updated_ms')})"
         field = self._collection.fields.get(path)
         if field is None:
             return "0"  # no document has a value there
@@ -141,26 +142,38 @@ class Condition:
         if len(values) <= _WRITTEN_OUT:
             self.arguments += values
             return f"{column} IN ({', '.join('?' * len(values))})"
-        given: list[object] = [v for v in values if isinstance(v, str) and "\0" in v]
-        tests = [f"{column} IN ({', '.join('?' * len(given))})"]
-        for each in _arrays(values):
-            given.append(each)
-            tests.append(f"{column} IN carray(?)")
-        self.arguments += given
+        tests = []
+        for read, each in _arrays(values):
+            tests.append(f"{column} IN {read}")
+            self.arguments.append(each)
         return f"({' OR '.join(tests)})"
 
 
-def _arrays(values: tuple[Scalar, ...]) -> Iterator[object]:
-    """Arrays that SQLite reads in place; of texts only those that C can hold."""
-    texts = tuple(value for value in values if isinstance(value, str) and "\0" not in value)
+def _joined(operator: str, parts: Sequence[str]) -> str:
+    """The parts joined in pairs of pairs: in a row, a thousand are too deep a tree for SQLite
+    (SQLITE_MAX_EXPR_DEPTH)."""
+    if len(parts) == 1:
+        return f"({parts[0]})"
+    half = len(parts) // 2
+    return f"({_joined(operator, parts[:half])} {operator} {_joined(operator, parts[half:])})"
+
+
+def _arrays(values: tuple[Scalar, ...]) -> Iterator[tuple[str, object]]:
+    """How SQL reads an array of the values of one type in place, and that array."""
+    given = [value for value in values if isinstance(value, str)]
+    texts = tuple(text for text in given if "\0" not in text)
+    others = tuple(text.encode() for text in given if "\0" in text)  # C ends texts at a NUL
     reals = array("d", [value for value in values if isinstance(value, float)])
     wholes = array("q", [int(value) for value in values if isinstance(value, int)])
     if texts:
-        yield apsw.carray(texts, flags=apsw.SQLITE_CARRAY_TEXT)
+        yield "carray(?)", apsw.carray(texts, flags=apsw.SQLITE_CARRAY_TEXT)
+    if others:
+        array_of_bytes = apsw.carray(others, flags=apsw.SQLITE_CARRAY_BLOB)
+        yield "(SELECT CAST(value AS TEXT) FROM carray(?))", array_of_bytes
     if reals:
-        yield apsw.carray(reals, flags=apsw.SQLITE_CARRAY_DOUBLE)
+        yield "carray(?)", apsw.carray(reals, flags=apsw.SQLITE_CARRAY_DOUBLE)
     if wholes:
-        yield apsw.carray(wholes, flags=apsw.SQLITE_CARRAY_INT64)
+        yield "carray(?)", apsw.carray(wholes, flags=apsw.SQLITE_CARRAY_INT64)
 
 
 def _box(query: GeoDistance) -> tuple[tuple[float, float], list[float] | None]:

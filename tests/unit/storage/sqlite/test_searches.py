@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from router.errors import RouterError
 from router.settings import StorageSettings
+from storage.clauses import MAX_CLAUSES
 from storage.query import Bool, Exists, GeoDistance, Ids, Query, Range, Search, Sort, Terms
 from storage.sqlite.searches import MAX_TARGETS
 from storage.sqlite.store import SqliteStorage
@@ -57,6 +58,41 @@ class TestBigLists:
         assert await ids(storage, Terms("num", (*range(5, 50), 3, 4.0))) == ["a", "b"]
         assert await ids(storage, Terms("real", (*(n / 10 for n in range(40)), 7))) == ["a", "b"]
         assert await ids(storage, Ids((*texts, "b"))) == ["b"]
+
+    async def test_texts_of_which_c_can_hold_none(self, storage: SqliteStorage) -> None:
+        await put(storage, "a", {"key": "nul\0byte"})
+        await put(storage, "b", {"key": "nul"})
+        texts = tuple(f"nul\0{n}" for n in range(40_000))
+        assert await ids(storage, Terms("key", (*texts, "nul\0byte"))) == ["a"]
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            (lambda clauses: Bool(should=clauses, minimum=1), ["a"]),
+            (lambda clauses: Bool(should=clauses, minimum=2), []),
+            (lambda clauses: Bool(must_not=clauses), ["b"]),
+            (lambda clauses: Bool(must=clauses), []),
+        ],
+    )
+    async def test_as_many_clauses_as_a_query_may_have(
+        self, storage: SqliteStorage, query: Callable[[tuple[Query, ...]], Query], found: list[str]
+    ) -> None:
+        await put(storage, "a", {"key": "k7"})
+        await put(storage, "b", {"key": "none"})
+        clauses = tuple(Terms("key", (f"k{n}",)) for n in range(MAX_CLAUSES - 1))
+        assert await ids(storage, query(clauses)) == found
+
+    async def test_more_over_many_collections_than_one_statement_takes(
+        self, storage: SqliteStorage
+    ) -> None:
+        names = [f"c{n}" for n in range(40)]
+        for name in names:
+            await storage.create_collection(INDEX, name, MAPPING)
+            await storage.write(a_write("create", "a", {"key": "k7"}, collection=name))
+        clauses = tuple(Terms("key", (f"k{n}",)) for n in range(MAX_CLAUSES - 1))
+        heavy = Search(query=Bool(should=clauses, minimum=1))
+        with refused("trivium.unsupported.feature"):
+            await storage.search([(INDEX, name) for name in names], heavy)
 
 
 class TestWhatNoDocumentHolds:
@@ -111,6 +147,10 @@ class TestTheUpdateTime:
         assert await ids(storage, Terms(UPDATED, (at,))) == ["b"]
         assert await ids(storage, Range(UPDATED, gte=at)) == ["b"]
         assert await ids(storage, Range(UPDATED, gt=at)) == []
+        assert await ids(storage, Bool(must_not=(Range(UPDATED, gte=0),))) == ["a"]
+        assert await ids(storage, Bool(must_not=(Terms(UPDATED, (0,)),))) == ["a", "b"]
+        two = Bool(should=(Terms(UPDATED, (at,)), Ids(("a",)), Ids(("a", "b"))), minimum=2)
+        assert await ids(storage, two) == ["a", "b"]
         everything = Bool(should=(Ids(("a",)), Ids(("b",))), minimum=1)
         assert await ids(storage, everything, Sort(UPDATED)) == ["b", "a"]
         assert await ids(storage, everything, Sort(UPDATED, missing_first=True)) == ["a", "b"]
