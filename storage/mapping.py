@@ -9,7 +9,7 @@ from router.envelope import Json, JsonObject
 from storage.declared import count_fields, declare, unite
 from storage.inference import infer
 from storage.merge import copied
-from storage.plan import Branch, Leaf, Row, Walk, compile_branch, walk
+from storage.plan import Branch, Leaf, Row, Walk, apart, compile_branch, walk
 from storage.stamps import STAMP, too_deep
 
 # Every collection has it (Kuzzle reference, services.storageEngine.commonMapping).
@@ -26,6 +26,15 @@ class Reading(NamedTuple):
     the mapping with the fields that the document added to it, None if it added none."""
 
     rows: list[Row]
+    extended: Mapping | None
+
+
+class Rereading(NamedTuple):
+    """What the index of a document loses and gains by a new content, no two rows equal; and the
+    mapping as in `Reading`."""
+
+    gone: list[Row]
+    new: list[Row]
     extended: Mapping | None
 
 
@@ -104,6 +113,24 @@ class Mapping:
             again = extended.read(source)
             return Reading(again.rows, again.extended or extended)
         return Reading(_unique(found), None)
+
+    def reread(self, before: JsonObject, after: JsonObject) -> Rereading:
+        """Check the new content of a document and tell what its rows lose and gain.
+
+        Only what differs is looked at, so what was stored before a field was mapped, and doesn't
+        fit it, stays as it is until it is written anew.
+
+        Args:
+            before: The stored content.
+            after: The new content; what it shares with `before` (see `storage.merge`) is free.
+
+        Raises:
+            RouterError: As `read`.
+        """
+        was, now = apart(self._root, before, after) or (before, after)
+        reading = self.read(now)
+        gone, new = changed_rows(self.rows(was), reading.rows)
+        return Rereading(gone, new, reading.extended)
 
     def check(self, source: JsonObject) -> Mapping | None:
         """Let a good document pass; the extended mapping if it has new fields (`dynamic` true).

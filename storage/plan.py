@@ -13,6 +13,8 @@ Row: TypeAlias = tuple[str, Kind, Value]
 """One index row of a document: the path of a mapped field, how it compares, one value of it."""
 
 _LONGEST_TOLD: Final = 100
+_NOTHING: Final[JsonObject] = {}
+"""Stands, by identity, for a key that isn't there."""
 
 
 @dataclass(slots=True)
@@ -140,6 +142,40 @@ def walk(branch: Branch, source: JsonObject, found: Walk) -> None:  # noqa: C901
             else:
                 if read is not None and child.kind is not None:
                     rows.append((child.path, child.kind, read))
+
+
+def apart(
+    branch: Branch, before: JsonObject, after: JsonObject
+) -> tuple[JsonObject, JsonObject] | None:
+    """The parts in which two contents of a document differ, as far as they don't share objects.
+
+    What a merge left alone is the same object in both and is passed over, so that an update of
+    one field doesn't cost a walk over the whole document. None where a dotted key (`{"a.b": 1}`
+    beside `{"a": {"b": 1}}`) may lead to one field in two ways: then nothing can be left out.
+    """
+    was: JsonObject = {}
+    now: JsonObject = {}
+    for key, value in after.items():
+        if "." in key:
+            return None
+        old = before.get(key, _NOTHING)
+        if old is value:
+            continue
+        child = branch.children.get(key)
+        if type(child) is Branch and type(old) is dict and type(value) is dict:
+            inner = apart(child, old, value)
+            if inner is None:
+                return None
+            was[key], now[key] = inner
+            continue
+        now[key] = value
+        if old is not _NOTHING:
+            was[key] = old
+    for key in before.keys() - after.keys():
+        if "." in key:
+            return None
+        was[key] = before[key]
+    return was, now
 
 
 def _walk_object(branch: Branch, value: Json, found: Walk) -> None:

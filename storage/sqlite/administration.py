@@ -12,7 +12,7 @@ import orjson
 from router.envelope import JsonObject
 from router.errors import RouterError
 from storage import names
-from storage.mapping import Mapping
+from storage.mapping import Mapping, changed_rows
 from storage.sqlite import catalog as catalogs
 from storage.sqlite.catalog import Catalog, Collection
 from storage.sqlite.sides import SideChanges
@@ -94,7 +94,7 @@ def _reindex(connection: apsw.Connection, before: Collection, after: Collection)
     sides = SideChanges(after.fields)
     for documents in _pages(connection, after.number):
         for doc, source in documents:
-            sides.add(doc, before.mapping.rows(source), mapping.rows(source))
+            sides.add(doc, *changed_rows(before.mapping.rows(source), mapping.rows(source)))
         sides.flush(connection, after.number)
         sides = SideChanges(sides.fields)
     return Collection(after.number, mapping, sides.fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import apsw
@@ -22,13 +22,28 @@ Lookup = Callable[[Collection, str], Record]
 
 
 class Touched:
-    """A document that this transaction writes: what it was and what it will be."""
+    """A document that this transaction writes: what it was, what it will be, and the index rows
+    that it loses and gains by all its writes together."""
 
-    __slots__ = ("after", "before", "new_rows", "old_rows")
+    __slots__ = ("after", "before", "gone", "new")
 
-    def __init__(self, before: Record, old_rows: list[Row]) -> None:
+    def __init__(self, before: Record) -> None:
         self.before = self.after = before
-        self.old_rows = self.new_rows = old_rows
+        self.gone: dict[Row, None] = {}
+        self.new: dict[Row, None] = {}
+
+    def change(self, gone: Iterable[Row], new: Iterable[Row]) -> None:
+        """Take in one more write; what one put in and the next takes out never was."""
+        for row in gone:
+            if row in self.new:
+                del self.new[row]
+            else:
+                self.gone[row] = None
+        for row in new:
+            if row in self.gone:
+                del self.gone[row]
+            else:
+                self.new[row] = None
 
 
 class Batch:
@@ -86,16 +101,16 @@ class Batch:
         key = (collection.number, write.id)
         stored: JsonObject | None = None if record.source is None else orjson.loads(record.source)
         content = apply(write, stored, self._at_ms)
-        rows, extended = collection.mapping.read(content)
+        gone, new, extended = collection.mapping.reread(stored or {}, content)
         source = packed(content)
         if extended is not None:
             name = (write.index, write.collection)
             self._collections[name] = replace(collection, mapping=extended)
         version = record.version + 1
         seq = self._feed.add(key, write, self._entry(write, record, stored, content, source))
-        touched = self._touch(key, collection, record, stored)
+        touched = self._touch(key, record)
         touched.after = Record(record.doc, version, seq, updated_ms(content), source)
-        touched.new_rows = rows
+        touched.change(gone, new)
         return Written(
             id=write.id,
             version=version,
@@ -129,20 +144,17 @@ class Batch:
         entry = Entry(version, record.seq, self._at_ms, None, record.source, None)
         seq = self._feed.add(key, write, entry)
         source = orjson.loads(record.source)
-        touched = self._touch(key, collection, record, source)
+        touched = self._touch(key, record)
         touched.after = Record(record.doc, version, seq, None, None)
-        touched.new_rows = []
+        touched.change(collection.mapping.rows(source), ())
         return Written(
             id=write.id, version=record.version, source=source, previous=orjson.loads(record.source)
         )
 
-    def _touch(
-        self, key: Key, collection: Collection, record: Record, stored: JsonObject | None
-    ) -> Touched:
+    def _touch(self, key: Key, record: Record) -> Touched:
         touched = self._touched.get(key)
         if touched is None:
-            rows = [] if stored is None else collection.mapping.rows(stored)
-            touched = self._touched[key] = Touched(record, rows)
+            touched = self._touched[key] = Touched(record)
         return touched
 
     def flush(self, connection: apsw.Connection) -> None:
@@ -172,7 +184,7 @@ class Batch:
                 touched.after = after = rows.create(key, before, after)
             else:
                 rows.update(after)
-            rows.index(after.doc, touched.old_rows, touched.new_rows)
+            rows.index(after.doc, touched.gone, touched.new)
         return rows.flush()
 
 

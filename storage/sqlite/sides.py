@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import apsw
 
-from storage.mapping import changed_rows
 from storage.plan import Row
 from storage.stamps import STAMP
 
@@ -29,9 +29,8 @@ class SideChanges:
         self._old_places: list[tuple[object, ...]] = []
         self._new_places: list[tuple[object, ...]] = []
 
-    def add(self, doc: int, before: list[Row], after: list[Row]) -> None:
-        """One document had these rows and shall have those: only the difference is touched."""
-        gone, new = changed_rows(before, after)
+    def add(self, doc: int, gone: Iterable[Row], new: Iterable[Row]) -> None:
+        """One document loses and gains these rows."""
         self._add_to(self._old_values, self._old_places, doc, gone)
         self._add_to(self._new_values, self._new_places, doc, new)
 
@@ -40,7 +39,7 @@ class SideChanges:
         values: list[tuple[object, ...]],
         places: list[tuple[object, ...]],
         doc: int,
-        rows: list[Row],
+        rows: Iterable[Row],
     ) -> None:
         for path, _, value in rows:
             if path == UPDATED:

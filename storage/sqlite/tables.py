@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import apsw
 import msgspec
 
@@ -25,9 +27,9 @@ class DocumentRows:
         self._risen: list[tuple[object, ...]] = []
         self._last_doc: int | None = None
 
-    def index(self, doc: int, before: list[Row], after: list[Row]) -> None:
-        """A document had these rows in the side tables and shall have those."""
-        self._sides.add(doc, before, after)
+    def index(self, doc: int, gone: Iterable[Row], new: Iterable[Row]) -> None:
+        """A document loses and gains these rows of the side tables."""
+        self._sides.add(doc, gone, new)
 
     def update(self, after: Record) -> None:
         """A document changed."""

@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 
 import pytest
 
+from router.envelope import JsonObject
 from router.errors import RouterError
 from storage.mapping import Mapping, changed_rows
+from storage.merge import merge
 from tests.support.stores import refused
 
 
@@ -272,3 +274,34 @@ class TestFields:
         assert mapping.to_json(include_kuzzle_meta=False) == declared
         again = Mapping.parse("i", "c", mapping.to_json())
         assert again.to_json() == mapping.to_json()
+
+
+class TestRereading:
+    def test_an_update_reads_what_it_touched(self) -> None:
+        mapping = Mapping.parse(
+            "i", "c", {"properties": {"a": {"type": "keyword"}, "n": {"type": "integer"}}}
+        )
+        before: JsonObject = {"a": "x", "n": 1, "other": {"deep": 1}}
+        gone, new, extended = mapping.reread(before, merge(before, {"n": 2}))
+        assert (gone, new) == ([("n", "number", 1)], [("n", "number", 2)])
+        assert extended is None
+
+    def test_a_place_is_read_whole_when_half_of_it_changed(self) -> None:
+        mapping = Mapping.parse("i", "c", {"properties": {"p": {"type": "geo_point"}}})
+        before: JsonObject = {"p": {"lat": 1.0, "lon": 2.0}}
+        gone, new, _ = mapping.reread(before, merge(before, {"p": {"lat": 3.0}}))
+        assert [row[2] for row in gone] == [(1.0, 2.0)]
+        assert [row[2] for row in new] == [(3.0, 2.0)]
+
+    def test_a_field_with_two_ways_to_it_keeps_the_row_of_the_other(self) -> None:
+        mapping = Mapping.parse(
+            "i", "c", {"properties": {"a": {"properties": {"b": {"type": "integer"}}}}}
+        )
+        before: JsonObject = {"a": {"b": 1}, "a.b": 1}
+        gone, new, _ = mapping.reread(before, merge(before, {"a": {"b": 2}}))
+        assert gone == []
+        assert [row[2] for row in new] == [2]
+
+    def test_a_replaced_document_loses_what_is_no_longer_there(self) -> None:
+        mapping = Mapping.parse("i", "c", {"properties": {"n": {"type": "integer"}}})
+        assert mapping.reread({"n": 1}, {"m": 1})[:2] == ([("n", "number", 1)], [])
