@@ -22,6 +22,11 @@ def quicken() -> None:
 
 
 def settle() -> None:
-    """Collect garbage from now on, but never among what the start made."""
+    """Collect garbage from now on, but never among what the start made, and seldom.
+
+    Requests leave next to no cycles, and each makes some 50 objects that the collector counts:
+    at Python's own threshold it took 4 % of the time of a loaded router (perf).
+    """
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     gc.enable()
