@@ -86,7 +86,7 @@ class Router:
             response = failed(request, _unexpected(request, error))
         finally:
             if turn is not None:
-                turn.leave()
+                turn.end()
             CURRENT.reset(token)
         self._meter.answered(request, response.status, time.perf_counter() - started)
         return response
@@ -115,7 +115,7 @@ class Router:
             return failed(request, _unexpected(request, error))
         finally:
             if turn is not None:
-                turn.leave()
+                turn.end()
             _WITHIN_CALL.reset(token)
 
     def _find(self, request: Request) -> Action:

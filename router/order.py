@@ -9,22 +9,35 @@ from collections.abc import Hashable
 class Turn:
     """One request's place in the order of its key.
 
-    Await `wait()` right before the write is handed to the store, call `leave()` right after;
-    `leave()` may be called again, and is, when the request ends. A turn that leaves early
-    doesn't let its followers pass those before it.
+    Await `wait()` right before the write is handed to the store, call `leave()` right after
+    and `end()` when the request is answered. A turn that leaves early doesn't let its
+    followers pass those before it.
     """
 
-    __slots__ = ("_before", "_key", "_left", "_next", "_order", "_waiter")
+    __slots__ = (
+        "_before",
+        "_ended",
+        "_ending",
+        "_key",
+        "_left",
+        "_next",
+        "_order",
+        "_previous",
+        "_waiter",
+    )
 
-    def __init__(self, order: Order, key: Hashable, before: Turn | None) -> None:
+    def __init__(self, order: Order, key: Hashable, previous: Turn | None) -> None:
         self._order = order
         self._key = key
-        self._before = before
+        self._previous = previous
+        self._before = None if previous is None or previous._is_through() else previous
         self._next: Turn | None = None
         self._left = False
+        self._ended = False
+        self._ending: asyncio.Event | None = None
         self._waiter: asyncio.Future[None] | None = None
-        if before is not None:
-            before._next = self
+        if self._before is not None:
+            self._before._next = self
 
     async def wait(self) -> None:
         """Return once every earlier turn of the same key has left."""
@@ -38,6 +51,33 @@ class Turn:
         turn: Turn | None = self
         while turn is not None and turn._left and turn._before is None:
             turn = self._order.pass_on(turn)
+
+    async def settled(self) -> None:
+        """Return once every earlier request of the key is answered: what it wrote can be read."""
+        earlier = self._previous
+        while earlier is not None:
+            if not earlier._ended:
+                earlier._ending = earlier._ending or asyncio.Event()
+                await earlier._ending.wait()
+            earlier = earlier._previous
+
+    def end(self) -> None:
+        """Leave, if that is still to do, and note that the request is answered."""
+        self.leave()
+        self._ended = True
+        if self._ending is not None:
+            self._ending.set()
+        self._order.forget(self._key)
+
+    def is_settled(self) -> bool:
+        """Whether this request and all before it are answered."""
+        # Nobody needs to know the ended ones any longer: they would hold each other for ever.
+        while self._previous is not None and self._previous._ended:
+            self._previous = self._previous._previous
+        return self._ended and self._previous is None
+
+    def _is_through(self) -> bool:
+        return self._left and self._before is None
 
     def _come_up(self) -> None:
         self._before = None
@@ -65,6 +105,10 @@ class Order:
         following, turn._next = turn._next, None
         if following is not None:
             following._come_up()
-        elif self._last.get(turn._key) is turn:
-            del self._last[turn._key]
         return following
+
+    def forget(self, key: Hashable) -> None:
+        """Drop the key if all its requests are answered; called by `Turn.end` only."""
+        last = self._last.get(key)
+        if last is not None and last.is_settled():
+            del self._last[key]

@@ -114,7 +114,7 @@ class Twins:
         self.engines.group(birth.engine)
         # Which of the two it will be depends on the requests before this one.
         if request.turn is not None:
-            await request.turn.wait()
+            await request.turn.settled()
         stored = (await self.storage.mget(birth.engine, ASSETS, [birth.id]))[0]
         if stored is None:
             try:
@@ -162,13 +162,23 @@ class Twins:
     async def _before(self, request: Request, change: Change) -> JsonObject:
         if not (request.trigger_events and self.events.heard(BEFORE)):
             return change.updates
-        stored = await self.storage.get(change.engine, ASSETS, change.id)
+        stored = await self._stored(request, change)
         payload: JsonObject = {
             "asset": described(stored),
             "updates": change.updates,
             "metadata": change.updates.get("metadata", {}),
         }
         return _chosen(await self.events.trigger(BEFORE, payload), change.updates)
+
+    async def _stored(self, request: Request, change: Change) -> Document:
+        try:
+            return await self.storage.get(change.engine, ASSETS, change.id)
+        except RouterError:
+            if request.turn is None:
+                raise
+        # A request before this one may be about to create it.
+        await request.turn.settled()
+        return await self.storage.get(change.engine, ASSETS, change.id)
 
     async def _after(self, request: Request, written: Written, updates: JsonObject) -> None:
         if not (request.trigger_events and self.events.heard(AFTER)):

@@ -143,7 +143,7 @@ class Writers:
             if turn not in self.gone:
                 self.written[key].append(turn)
         finally:
-            turn.leave()
+            turn.end()
 
     def leave(self, number: int) -> None:
         if self.tasks:

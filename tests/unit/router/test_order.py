@@ -83,7 +83,25 @@ async def test_nothing_is_kept_of_keys_that_are_done() -> None:
     turns = [order.take(key) for key in ("a", "b", "a", "b")]
     assert len(order) == 2
     for turn in reversed(turns):
+        turn.end()
+    assert len(order) == 0
+
+
+async def test_settled_waits_until_all_before_are_answered() -> None:
+    order = Order()
+    first, second, third = (order.take("k") for _ in range(3))
+    for turn in (first, second):
         turn.leave()
+    settled = asyncio.create_task(third.settled())
+    second.end()
+    await asyncio.sleep(0)
+    assert not settled.done()
+    first.end()
+    await asyncio.wait_for(settled, 1)
+    late = order.take("k")
+    third.end()
+    await asyncio.wait_for(late.settled(), 1)
+    late.end()
     assert len(order) == 0
 
 

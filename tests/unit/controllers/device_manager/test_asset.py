@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from storage.contract import Write, Written
 from storage.memory import MemoryStorage
 from tests.support.inprocess import InProcess, in_process
 
@@ -110,6 +111,38 @@ class TestCreate:
             body = {**TRUCK, "reference": reference}
             await fleet.result(f"{ASSET}:create", body, index="fleet", refresh=refresh)
             assert (await fleet.result(f"{ASSET}:search", index="fleet"))["total"] == found
+
+
+class LateCommits(MemoryStorage):
+    """Takes writes in order but applies them a little later, as a store on a disk does."""
+
+    def write(self, write: Write) -> asyncio.Future[Written]:
+        return asyncio.create_task(self._commit(write))
+
+    async def _commit(self, write: Write) -> Written:
+        await asyncio.sleep(0.01)
+        return await super().write(write)
+
+
+class TestOrder:
+    """Requests of one connection that don't wait for each other's answers."""
+
+    async def test_each_finds_what_the_ones_before_left(self) -> None:
+        async with in_process(LateCommits()) as fleet:
+            await fleet.fleet()
+            fleet.events.add_pipe("device-manager:asset:update:before", lambda payload: payload)
+            birth = {"model": "Truck", "reference": "1"}
+            place = {"index": "fleet"}
+            answers = await asyncio.gather(
+                fleet.ask("device-manager/asset:create", birth, **place),
+                fleet.ask("device-manager/asset:update", {}, **place, _id="Truck-1"),
+                fleet.ask("device-manager/asset:delete", **place, _id="Truck-1"),
+                fleet.ask("device-manager/asset:upsert", birth, **place),
+                fleet.ask("device-manager/asset:upsert", birth, **place),
+            )
+            assert [answer.status for answer in answers] == [200] * 5
+            created = [answer.result["created"] for answer in answers[3:]]  # type: ignore[index,call-overload]
+            assert created == [True, False]
 
 
 class TestGet:
