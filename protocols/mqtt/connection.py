@@ -108,16 +108,12 @@ class MqttConnection(asyncio.Protocol):
             self._obey()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
-        """Carry out the client's will, if it left without a word."""
+        """Carry out the client's will, if that hasn't been done."""
         self._is_closing = True
         for timer in (self._timer, self._slow_timer):
             if timer is not None:
                 timer.cancel()
-        will = self._session.lost()
-        if self._session.refused:
-            self._report()
-        if will is not None:
-            self._host.run_will(will)
+        self._carry_out_will()
         self._host.closed(self)
 
     # -- from the listener --------------------------------------------------------------
@@ -154,6 +150,10 @@ class MqttConnection(asyncio.Protocol):
     def _obey(self) -> None:
         # Does what the session wants after each thing that happened.
         session = self._session
+        if session.is_connected and not self._is_named:
+            # Before its first request: an older connection's will comes first.
+            self._is_named = True
+            self._host.named(self)
         if session.out and not self._is_closing:
             self._write(session)
         if session.jobs:
@@ -162,9 +162,6 @@ class MqttConnection(asyncio.Protocol):
                 self._host.run(self, job)
         if session.refused:
             self._report()
-        if session.is_connected and not self._is_named:
-            self._is_named = True
-            self._host.named(self)
         if session.is_ended:
             self._close()
         elif (session.is_paused or session.is_behind) is self._is_reading:
@@ -221,6 +218,8 @@ class MqttConnection(asyncio.Protocol):
         if self._is_closing:
             return
         self._is_closing = True
+        # The client may be long in hanging up, or gone; its will doesn't wait for that.
+        self._carry_out_will()
         transport = self._transport
         if self._timer is not None:
             self._timer.cancel()
@@ -237,6 +236,13 @@ class MqttConnection(asyncio.Protocol):
             transport.abort()
         else:
             self._set_reading(True)
+
+    def _carry_out_will(self) -> None:
+        will = self._session.lost()
+        if self._session.refused:
+            self._report()
+        if will is not None:
+            self._host.run_will(will)
 
     def _check_reader(self, written: int) -> None:
         # One answer may be longer than the limit: what was waiting before it counts.

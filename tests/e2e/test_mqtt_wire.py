@@ -335,6 +335,19 @@ class TestTakeOver:
             await older.close()
             await until(lambda: served.recorded)
 
+    @pytest.mark.parametrize("version", BOTH)
+    async def test_that_will_comes_before_what_the_newer_one_asks(self, version: int) -> None:
+        # A device behind a dead line comes back: "offline" must not be written after "online".
+        async with (
+            listening() as served,
+            client(served.port, version, will=WILL),
+            raw(served.port, version) as newer,
+        ):
+            online = Publish(topic="Kuzzle/request", payload=RECORD.replace(b"1", b"2"))
+            await newer.send(Connect(client_id="client-1", version=version), online)
+            await until(lambda: len(served.recorded) == 2)
+            assert [request.args["n"] for request in served.recorded] == [1, 2]
+
 
 class TestWills:
     @pytest.mark.parametrize("version", BOTH)
