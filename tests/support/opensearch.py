@@ -86,6 +86,11 @@ class OpenSearchServer:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it answers unless told not to."""
         java = java_home()

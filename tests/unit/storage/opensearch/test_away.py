@@ -1,0 +1,142 @@
+"""A server that is killed, stands still or refuses writes: bounded answers, no restart needed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from router.errors import RouterError
+from router.settings import OpenSearchSettings
+from storage.contract import Storage, StoreOpenError, Written
+from storage.opensearch.store import OpenSearchStorage
+from tests.support.opensearch import OpenSearchServer
+from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, outcome, put, refused
+
+pytestmark = pytest.mark.needs("opensearch")
+
+AWAY = "services.storage.unavailable"
+PATIENT: dict[str, float] = {"patience_s": 1.0, "timeout_s": 1.0}
+
+
+@pytest.fixture
+def server(opensearch: OpenSearchServer) -> Iterator[OpenSearchServer]:
+    """The server of all tests, which is well again after this one."""
+    yield opensearch
+    if not opensearch.is_running:
+        opensearch.start()
+
+
+async def back(storage: Storage, bound_s: float = 60.0) -> Written:
+    """The first write that is taken again."""
+    ends = time.monotonic() + bound_s
+    while True:
+        answer = await outcome(storage.write(a_write("update", "one", {"back": True})))
+        if isinstance(answer, Written):
+            return answer
+        assert answer.id == AWAY
+        assert time.monotonic() < ends
+
+
+async def test_after_kill_9_no_acknowledged_write_is_lost(
+    server: OpenSearchServer, open_store: Any
+) -> None:
+    storage = await open_store(**PATIENT)
+    await storage.create_collection(*TARGET)
+    await put(storage, "one", {"k": 0})
+    acknowledged = [0]
+
+    async def writing() -> None:
+        for number in range(1, 100_000):
+            answer = await outcome(storage.write(a_write("update", "one", {"k": number})))
+            if isinstance(answer, RouterError):
+                assert answer.id == AWAY
+                return
+            acknowledged[0] = answer.version
+
+    task = asyncio.create_task(writing())
+    while acknowledged[0] < 30:
+        await asyncio.sleep(0.01)
+    server.kill()
+    async with asyncio.timeout(5):  # patience, and one request under way
+        await task
+    with refused(AWAY):
+        await storage.get(*TARGET, "one")
+    server.start()
+    written = await back(storage)
+    # The one under way when it was killed may have been done, or not.
+    assert written.version in (acknowledged[0] + 1, acknowledged[0] + 2)
+    rows = await storage.changes(0, 10_000)
+    assert [row.version for row in rows] == list(range(1, written.version + 1))
+
+
+async def test_a_server_that_stands_still_is_away_in_bounded_time(
+    server: OpenSearchServer, open_store: Any
+) -> None:
+    storage = await open_store(**PATIENT)
+    await storage.create_collection(*TARGET)
+    await put(storage, "one", {})
+    server.pause()
+    try:
+        async with asyncio.timeout(6):
+            many = [a_write("update", "one", {f"k{n}": n}) for n in range(50)]
+            answers = await storage.bulk(many)
+            with refused(AWAY):
+                await storage.get(*TARGET, "one")
+            with refused(AWAY):
+                await storage.refresh(*TARGET)
+    finally:
+        server.resume()
+    assert {getattr(answer, "id", None) for answer in answers} == {AWAY}
+    written = await back(storage)
+    # All of the first request or nothing of it was done, and if so only once.
+    assert written.version in (2, 52)
+
+
+async def test_writes_that_wait_are_bounded(server: OpenSearchServer, open_store: Any) -> None:
+    storage = await open_store(**PATIENT, writes_waiting=10)
+    await storage.create_collection(*TARGET)
+    await put(storage, "one", {})
+    await storage.changes(0)
+    answers = [storage.write(a_write("update", "one", {})) for _ in range(30)]
+    outcomes = [await outcome(answer) for answer in answers]
+    told = [getattr(each, "id", "") for each in outcomes]
+    assert told == ["one"] * 10 + ["api.process.overloaded"] * 20
+
+
+async def test_an_index_that_takes_no_writes_refuses_them_by_name(
+    server: OpenSearchServer, open_store: Any
+) -> None:
+    storage = await open_store(**PATIENT)
+    await storage.create_collection(*TARGET)
+    await put(storage, "one", {})
+    path = f"/{quote(f'&{INDEX}.{COLLECTION}', safe='')}/_settings"
+    # What the server does to all indexes when its disk is full.
+    server.ask("PUT", path, {"index.blocks.read_only_allow_delete": True})
+    with refused(AWAY):
+        await storage.write(a_write("update", "one", {}))
+    assert (await storage.get(*TARGET, "one")).version == 1
+    server.ask("PUT", path, {"index.blocks.read_only_allow_delete": None})
+    assert (await back(storage)).version == 2
+
+
+async def test_a_start_waits_for_the_server(server: OpenSearchServer) -> None:
+    server.kill()
+    chosen = OpenSearchSettings(nodes=server.url, start_timeout_s=90)
+    storage = OpenSearchStorage(chosen)
+    opening = asyncio.create_task(storage.open())
+    await asyncio.sleep(0.2)
+    assert not opening.done()
+    await asyncio.to_thread(server.start)
+    await opening
+    await storage.close()
+
+
+async def test_a_start_gives_up_in_one_line(server: OpenSearchServer) -> None:
+    storage = OpenSearchStorage(OpenSearchSettings(nodes="http://127.0.0.1:9", start_timeout_s=0))
+    with pytest.raises(StoreOpenError, match=r"^OpenSearch \(http://127.0.0.1:9\): [^\n]+$"):
+        await storage.open()
