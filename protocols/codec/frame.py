@@ -108,13 +108,9 @@ def request_of(
     """
     take = payload.pop
     own_id = take("requestId", None)
-    if not request_id:
-        request_id = own_id if own_id and isinstance(own_id, str) else None
-    controller = take("controller", None)
-    action = take("action", None)
-    jwt = take("jwt", None)
-    volatile = take("volatile", None)
-    body = take("body", None)
+    request_id = request_id or (own_id if own_id and isinstance(own_id, str) else None)
+    controller, action = take("controller", None), take("action", None)
+    jwt, volatile, body = take("jwt", None), take("volatile", None), take("body", None)
     if not (
         isinstance(own_id, _TEXT)
         and isinstance(controller, _TEXT)
