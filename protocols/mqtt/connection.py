@@ -74,6 +74,8 @@ class MqttConnection(asyncio.Protocol):
         self._is_reading = True
         self._is_named = False
         self._is_closing = False
+        self._is_lost = False
+        self._is_concluded = False
         self._has_logged = False
 
     @property
@@ -108,13 +110,13 @@ class MqttConnection(asyncio.Protocol):
             self._obey()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
-        """Carry out the client's will, if that hasn't been done."""
-        self._is_closing = True
+        """Go on with what the client sent before it hung up; after that carry out its will."""
+        self._is_closing = self._is_lost = True
         for timer in (self._timer, self._slow_timer):
             if timer is not None:
                 timer.cancel()
-        self._carry_out_will()
-        self._host.closed(self)
+        if not self._session.has_more:
+            self._conclude()
 
     # -- from the listener --------------------------------------------------------------
 
@@ -154,12 +156,10 @@ class MqttConnection(asyncio.Protocol):
             # Before its first request: an older connection's will comes first.
             self._is_named = True
             self._host.named(self)
-        if session.out and not self._is_closing:
+        if session.out:
             self._write(session)
         if session.jobs:
-            jobs, session.jobs = session.jobs, []
-            for job in jobs:
-                self._host.run(self, job)
+            self._run(session)
         if session.refused:
             self._report()
         if session.is_ended:
@@ -170,6 +170,13 @@ class MqttConnection(asyncio.Protocol):
             self._turn = self._loop.call_soon(self._take_turn)
         if session.is_hurried and not self._is_closing:
             self._arm()
+        if self._is_lost and not session.has_more:
+            self._conclude()
+
+    def _run(self, session: Session) -> None:
+        jobs, session.jobs = session.jobs, []
+        for job in jobs:
+            self._host.run(self, job)
 
     def _set_reading(self, is_reading: bool) -> None:
         if self._transport.is_closing() or is_reading is self._is_reading:
@@ -184,14 +191,14 @@ class MqttConnection(asyncio.Protocol):
         out = session.out
         chunk = out[0] if len(out) == 1 else b"".join(out)
         out.clear()
+        if self._is_closing or self._transport.is_closing():
+            return
         self._transport.write(chunk)
         if self._unsent() > self._host.max_unsent_bytes:
             self._check_reader(len(chunk))
 
     def _take_turn(self) -> None:
         self._turn = None
-        if self._is_closing:
-            return
         try:
             self._session.go_on(self._loop.time())
         except Exception:  # noqa: BLE001 - the boundary: a connection's read loop
@@ -236,6 +243,12 @@ class MqttConnection(asyncio.Protocol):
             transport.abort()
         else:
             self._set_reading(True)
+
+    def _conclude(self) -> None:
+        if not self._is_concluded:
+            self._is_concluded = True
+            self._carry_out_will()
+            self._host.closed(self)
 
     def _carry_out_will(self) -> None:
         will = self._session.lost()

@@ -75,7 +75,7 @@ class MqttListener:
             return
         self._server.close()
         deadline = self._loop.time() + timeout_s
-        for connection in self._connections:
+        for connection in list(self._connections):
             connection.pause()
         await self._finish(deadline)
         await self._close()

@@ -139,6 +139,11 @@ class Session:
         # What a paused client has sent has not been read.
         return math.inf if self.is_ended or self.is_paused else self._patience.deadline
 
+    @property
+    def has_more(self) -> bool:
+        """Whether packets that have come are still to be read, now or after an answer."""
+        return not self.is_ended and (self.is_behind or (self.is_paused and not self._is_held))
+
     # -- what happens -------------------------------------------------------------------
 
     def receive(self, chunk: bytes, now: float) -> None:

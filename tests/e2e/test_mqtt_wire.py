@@ -54,6 +54,26 @@ class TestRequests:
             assert await device.receive() == Puback(packet_id=7)
 
     @pytest.mark.parametrize("version", BOTH)
+    @pytest.mark.parametrize("at_once", [1_000, 7])
+    async def test_what_came_before_the_client_hung_up_is_done(
+        self, version: int, at_once: int
+    ) -> None:
+        # Nothing but QoS 0, and gone: the answers that nobody reads reset the connection.
+        limits = LimitSettings(requests_per_connection=at_once)
+        async with listening(Settings(limits=limits)) as served:
+            async with raw(served.port, version) as device:
+                requests = [
+                    Publish(topic="Kuzzle/request", payload=RECORD.replace(b"1", b"%d" % number))
+                    for number in range(500)
+                ]
+                hello = Connect(client_id="client-1", version=version, will=WILL)
+                await device.send(hello, *requests, Disconnect())
+            await until(lambda: len(served.recorded) == 500)
+            await until(lambda: served.listener.connections == 0)
+            # In order, and no will: its DISCONNECT was among what came.
+            assert [request.args["n"] for request in served.recorded] == list(range(500))
+
+    @pytest.mark.parametrize("version", BOTH)
     async def test_everything_in_one_segment_is_worked_off_in_order(self, version: int) -> None:
         async with listening() as served, raw(served.port, version) as device:
             requests = [
