@@ -25,8 +25,9 @@ class ConnectionLimits:
 
     Attributes:
         max_bytes: Longest message; a longer one closes with 1009.
-        max_unsent_bytes: A client that leaves more than this unread for `slow_reader_grace_s`,
-            or `SLOW_READER_BURST` times as much at once, is closed with 1011.
+        max_unsent_bytes: A client that has more than this unread, and no less than
+            `slow_reader_grace_s` ago, or `SLOW_READER_BURST` times as much at once, is closed
+            with 1011.
         idle_timeout_s: Without a frame for so long the connection is closed with 1001.
         close_timeout_s: Time for the client's half of a closing handshake.
     """
@@ -215,13 +216,24 @@ class WebSocketConnection:
         if waiting > SLOW_READER_BURST * self._max_unsent_bytes:
             self._cut_off()
         elif self._slow_timer is None and self._open:
-            self._slow_timer = self._loop.call_later(
-                self._limits.slow_reader_grace_s, self._check_grace
-            )
+            self._watch_reader()
 
-    def _check_grace(self) -> None:
+    def _watch_reader(self) -> None:
+        self._slow_timer = self._loop.call_later(
+            self._limits.slow_reader_grace_s,
+            self._check_progress,
+            self._transport.get_write_buffer_size(),
+        )
+
+    def _check_progress(self, unsent_before: int) -> None:
         self._slow_timer = None
-        if self._transport.get_write_buffer_size() > self._max_unsent_bytes:
+        unsent = self._transport.get_write_buffer_size()
+        if unsent <= self._max_unsent_bytes:
+            return
+        if unsent < unsent_before:
+            # A long answer over a slow line: it does get there.
+            self._watch_reader()
+        else:
             self._cut_off()
 
     def _cut_off(self) -> None:

@@ -116,6 +116,16 @@ class TestSlowReader:
         house.connection.send(b"x" * house.transport.unsent)
         assert house.connection.is_open
 
+    async def test_a_long_answer_may_be_read_slowly(self) -> None:
+        house, other = House(slow_reader_grace_s=0.02), House(slow_reader_grace_s=0.02)
+        for each in (house, other):
+            each.transport.unsent = 5 * MAX_UNSENT
+            each.connection.send(b"x" * each.transport.unsent)
+        house.transport.unsent -= 1
+        await until(lambda: not other.connection.is_open, "who reads nothing is cut off")
+        assert house.connection.is_open
+        await until(lambda: not house.connection.is_open, "reading has stopped")
+
     async def test_burst_that_is_read_in_time_is_forgiven(self) -> None:
         house, other = House(slow_reader_grace_s=0.02), House(slow_reader_grace_s=0.02)
         for each in (house, other):
