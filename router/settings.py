@@ -164,6 +164,9 @@ class OpenSearchSettings(Section):
     writes_waiting: int = Field(
         50_000, ge=1, description="Writes that wait at most; one more is refused with 503."
     )
+    document_cache_mb: int = Field(
+        64, ge=1, description="MB of documents written last, which need not be read to be updated."
+    )
     refresh_ms: float = Field(
         50.0, ge=0, description="Least ms between two refreshes that refresh=wait_for forces."
     )

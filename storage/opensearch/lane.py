@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -15,13 +15,14 @@ from router.errors import RouterError
 from router.settings import OpenSearchSettings
 from storage.clock import Clock
 from storage.contract import Written, version_conflict
+from storage.opensearch.cache import Cache
 from storage.opensearch.catalog import Collection, Name
 from storage.opensearch.client import Client
 from storage.opensearch.faults import Fault, RefusedError, UnreachableError, told
 from storage.opensearch.feed import Feed
 from storage.opensearch.operations import Verdict, store
 from storage.opensearch.reads import fetch_records
-from storage.opensearch.records import Record
+from storage.opensearch.records import Place, Record
 from storage.opensearch.refreshes import Refreshes
 from storage.opensearch.registry import Registry
 from storage.opensearch.turn import Job, Outcome, Turn
@@ -41,6 +42,7 @@ class Tools:
     registry: Registry
     feed: Feed
     refreshes: Refreshes
+    cache: Cache
     clock: Clock
 
 
@@ -56,6 +58,7 @@ class Lane:
         self._tools = tools
         self._queue: deque[Job] = deque()
         self._lost: dict[str, Turn] = {}
+        self._from_cache: set[str] = set()
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -97,7 +100,7 @@ class Lane:
         tools = self._tools
         collection = await tools.registry.find(self._name)
         ids = list(dict.fromkeys(job.write.id for job in jobs))
-        records = await fetch_records(tools.client, collection, ids)
+        records = await self._read(collection, ids)
         await self._project(collection, records)
         await self._recognise(collection, records)
         left = [job for job in jobs if not job.is_settled]
@@ -112,6 +115,17 @@ class Lane:
             self._lost |= {turn.id: turn for turn in changed}
             raise
         await self._judge(collection, list(zip(changed, verdicts, strict=True)))
+
+    async def _read(self, collection: Collection, ids: Sequence[str]) -> dict[str, Record]:
+        """The documents as this router left them, or as the server has them."""
+        cache = self._tools.cache
+        for lost in self._lost:
+            cache.drop(collection.uuid, lost)
+        known = {key: cache.get(collection.uuid, key) for key in ids}
+        missing = [key for key, record in known.items() if record is None]
+        self._from_cache = known.keys() - missing
+        fetched = await fetch_records(self._tools.client, collection, missing)
+        return {key: record or fetched[key] for key, record in known.items()}
 
     async def _project(self, collection: Collection, records: dict[str, Record]) -> None:
         """Get the changes that would be overwritten into the feed."""
@@ -158,12 +172,11 @@ class Lane:
         again: list[Job] = []
         fault: RefusedError | None = None
         for turn, verdict in judged:
-            if verdict is None:
+            if isinstance(verdict, Place):
+                self._remember(collection, turn, verdict)
                 self._accept(collection, turn)
             elif verdict.status == 409:
-                self._lost[turn.id] = turn
-                for job in turn.jobs:
-                    job.conflicts += 1
+                self._forget(collection, turn)
                 again += turn.jobs
             elif verdict.is_passing or verdict.kind == "index_not_found_exception":
                 again += turn.jobs
@@ -177,6 +190,22 @@ class Lane:
                 await self._tools.registry.reload()
             raise fault
         self._queue.extendleft(reversed([job for job in again if not job.is_settled]))
+
+    def _remember(self, collection: Collection, turn: Turn, place: Place) -> None:
+        after = turn.after
+        if after.content is None:
+            self._tools.cache.drop(collection.uuid, turn.id)
+        else:
+            record = replace(after, place=place, grave=turn.before.grave)
+            self._tools.cache.put(collection.uuid, turn.id, record)
+
+    def _forget(self, collection: Collection, turn: Turn) -> None:
+        """Take note of a conflict. It counts if the document was read just before."""
+        is_stale = turn.id in self._from_cache
+        self._tools.cache.drop(collection.uuid, turn.id)
+        self._lost[turn.id] = turn
+        for job in turn.jobs:
+            job.conflicts += not is_stale
 
     async def _one_by_one(self, jobs: Sequence[Job]) -> None:
         """Find the bad one among the writes of a document; it fails alone."""

@@ -15,8 +15,8 @@ from storage.opensearch.faults import RefusedError
 from storage.opensearch.records import Place, pack, pack_grave
 from storage.opensearch.turn import Turn
 
-Verdict: TypeAlias = RefusedError | None
-"""What came of an operation; None: it is done."""
+Verdict: TypeAlias = Place | RefusedError
+"""What came of an operation: where the document, or what is left of it, is now."""
 
 
 async def store(client: Client, collection: Collection, turns: Sequence[Turn]) -> list[Verdict]:
@@ -31,7 +31,7 @@ async def store(client: Client, collection: Collection, turns: Sequence[Turn]) -
     verdicts: dict[str, Verdict] = {}
     graves = [turn for turn in turns if turn.after.content is None]
     await _try(client, {turn.id: _bury(collection, turn) for turn in graves}, verdicts)
-    good = [turn for turn in turns if verdicts.get(turn.id) is None]
+    good = [turn for turn in turns if not isinstance(verdicts.get(turn.id), RefusedError)]
     operations = {turn.id: _write(collection, turn) for turn in good}
     await _try(client, operations, verdicts)
     # The server can't read everything that a document may hold; it gets the parts that it can.
@@ -44,19 +44,19 @@ async def store(client: Client, collection: Collection, turns: Sequence[Turn]) -
 async def _try(client: Client, operations: dict[str, bytes], verdicts: dict[str, Verdict]) -> None:
     wanted = {key: each for key, each in operations.items() if each}
     answers = await client.bulk(list(wanted.values())) if wanted else []
-    verdicts |= dict.fromkeys(operations)
     verdicts |= {key: _verdict(each) for key, each in zip(wanted, answers, strict=True)}
 
 
 def _verdict(answer: JsonObject) -> Verdict:
     status = answer.get("status")
-    if status in (200, 201):
-        return None
+    seq_no, term = answer.get("_seq_no"), answer.get("_primary_term")
+    if status in (200, 201) and isinstance(seq_no, int) and isinstance(term, int):
+        return Place(seq_no, term)
     return refusal(status if isinstance(status, int) else 500, answer.get("error"))
 
 
 def _is_odd(verdict: Verdict) -> bool:
-    return verdict is not None and verdict.status == 400
+    return isinstance(verdict, RefusedError) and verdict.status == 400
 
 
 def _bury(collection: Collection, turn: Turn) -> bytes:

@@ -24,6 +24,7 @@ from storage.contract import (
 )
 from storage.opensearch import places, searches
 from storage.opensearch.administration import Administration
+from storage.opensearch.cache import Cache
 from storage.opensearch.catalog import Collection, Name
 from storage.opensearch.client import Client
 from storage.opensearch.faults import RefusedError, UnreachableError, told
@@ -105,8 +106,9 @@ class OpenSearchStorage:
             raise StoreOpenError(f"OpenSearch ({settings.nodes}): {fault}") from fault
         self._clock.start_at(feed.newest_ms)
         refreshes = Refreshes(client, settings.refresh_ms / 1_000)
+        cache = Cache(settings.document_cache_mb * 1_048_576)
         self._reads = Reads(client)
-        self._tools = Tools(settings, client, registry, feed, refreshes, self._clock)
+        self._tools = Tools(settings, client, registry, feed, refreshes, cache, self._clock)
         self._recovery = Recovery(client, registry, feed, self._clock)
         self._recovery.start()
 
