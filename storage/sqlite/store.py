@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from router.envelope import JsonObject
 from router.errors import RouterError
@@ -22,6 +23,8 @@ from storage.sqlite.opening import explaining, take
 from storage.sqlite.reader import Reader
 from storage.sqlite.searches import Searches
 from storage.sqlite.writer import Writer
+
+T = TypeVar("T")
 
 
 class SqliteStorage:
@@ -175,11 +178,11 @@ class SqliteStorage:
 
     async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
         """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
-        return await self._searches.page(self._targets(targets), search)
+        return await self._answered(targets, self._searches.page, search)
 
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
-        return await self._searches.count(self._targets(targets), search)
+        return await self._answered(targets, self._searches.count, search)
 
     async def refresh(self, index: str, collection: str) -> None:
         """Return at once: searches see every acknowledged write."""
@@ -188,6 +191,22 @@ class SqliteStorage:
     async def changes(self, since: int, limit: int = 1000) -> list[Change]:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
         return self._reader.changes(since, limit)
+
+    async def _answered(
+        self,
+        targets: Sequence[tuple[str, str]],
+        ask: Callable[[Sequence[Collection], Search], Awaitable[T]],
+        search: Search,
+    ) -> T:
+        try:
+            return await ask(self._targets(targets), search)
+        except RouterError:
+            self._targets(targets)  # says so if one of them is gone by now
+            raise
+        except UnicodeEncodeError as error:
+            raise RouterError(
+                "services.storage.unexpected_bad_request", f"The search holds no text: {error}."
+            ) from error
 
     def _targets(self, targets: Sequence[tuple[str, str]]) -> list[Collection]:
         catalog = self._ledger.catalog

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,28 @@ class TestBounds:
         await asyncio.sleep(0)
         given_up.cancel()
         assert await storage.count([TARGET], Search()) == 0
+
+    async def test_a_search_that_a_collection_did_not_wait_for_says_that_it_is_gone(
+        self, storage: SqliteStorage
+    ) -> None:
+        await put(storage, "a", {"num": 1})
+        is_deleted = threading.Event()
+        storage._searches._thread.submit(is_deleted.wait, 10)
+        search = asyncio.ensure_future(storage.search([TARGET], Search()))
+        count = asyncio.ensure_future(storage.count([TARGET], Search()))
+        await asyncio.sleep(0)
+        await storage.delete_collection(INDEX, COLLECTION)
+        is_deleted.set()
+        for late in (search, count):
+            with refused("services.storage.unknown_collection", INDEX, COLLECTION):
+                await late
+
+    async def test_no_document_holds_half_a_character(self, storage: SqliteStorage) -> None:
+        await put(storage, "a", {"key": "x"})
+        half = "\ud83d"
+        for query in (Terms("key", (half,)), Terms("key", (half,) * 40), Ids((half,))):
+            with refused("services.storage.unexpected_bad_request"):
+                await storage.count([TARGET], Search(query=query))
 
     async def test_too_many_collections_are_refused(self, storage: SqliteStorage) -> None:
         names = [f"c{n}" for n in range(MAX_TARGETS + 1)]
