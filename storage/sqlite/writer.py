@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import Final
 
-import apsw
-
 from router.errors import RouterError
-from storage.contract import StoreOpenError, Write, Written
+from storage.contract import Write, Written
 from storage.sqlite.jobs import Bulk, BulkJob, Job, Outcome, Task, TaskJob, WriteJob
 from storage.sqlite.ledger import Ledger
 
@@ -182,7 +180,8 @@ class Writer:
         if time.monotonic() < self._reopen_at:
             return
         self._reopen_at = time.monotonic() + _REOPEN_EVERY_S
-        with contextlib.suppress(apsw.Error, OSError, StoreOpenError):
+        # Whatever is wrong with the file: without this thread nobody would be answered.
+        with contextlib.suppress(Exception):
             self._ledger.open()
 
     def _settle(self, answers: list[tuple[Job, Outcome | None]]) -> None:

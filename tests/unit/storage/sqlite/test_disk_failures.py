@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import apsw
+import orjson
 import pytest
 
 from router.errors import RouterError
@@ -119,3 +121,30 @@ class TestAFailedSync:
         assert (await again.get(INDEX, COLLECTION, "kept")).version == written.version
         assert len(await again.changes(0)) == written.version
         await again.close()
+
+
+class TestAFileThatIsDamagedMeanwhile:
+    async def test_writes_are_answered_until_it_is_mended(
+        self, storage: SqliteStorage, disk: SimulatedDisk, tmp_path: Path
+    ) -> None:
+        disk.operations_left = 0
+        assert isinstance(await outcome(storage.write(a_write("create", "lost"))), RouterError)
+        sound = storage.mapping(INDEX, COLLECTION)
+        put_mapping(tmp_path, b"{damaged")
+        disk.operations_left = None
+        for _ in range(3):
+            await asyncio.sleep(0.3)  # past the next attempt to reopen
+            result = await asyncio.wait_for(outcome(storage.write(a_write("create", "lost"))), 5)
+            assert isinstance(result, RouterError)
+            assert result.id == UNEXPECTED
+        put_mapping(tmp_path, orjson.dumps(sound))
+        assert (await written_again(storage, "kept")).version >= 2
+
+
+def put_mapping(folder: Path, form: bytes) -> None:
+    """Alter the file behind the store's back."""
+    connection = apsw.Connection(str(folder / FILE_NAME))
+    connection.set_busy_timeout(5_000)
+    with connection:
+        connection.execute("UPDATE collections SET mapping = ?", (form,))
+    connection.close()
