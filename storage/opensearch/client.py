@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
@@ -32,14 +33,14 @@ class Client:
 
     def __init__(self, settings: OpenSearchSettings) -> None:
         nodes = [node.strip() for node in settings.nodes.split(",") if node.strip()]
-        auth = (settings.username, settings.password) if settings.username else None
         more: dict[str, Any] = {"ca_certs": settings.ca_file} if settings.ca_file else {}
+        if settings.username:
+            more["headers"] = {"authorization": _basic(settings.username, settings.password)}
         if any(node.startswith("https:") for node in nodes):
             more |= {"verify_certs": settings.verify_certificates, "ssl_show_warn": False}
         self._max_bytes = settings.batch_bytes
         self._client = AsyncOpenSearch(
             nodes,
-            http_auth=auth,
             timeout=settings.timeout_s,
             # Another node may answer where one doesn't.
             max_retries=len(nodes) - 1,
@@ -52,6 +53,10 @@ class Client:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+        # The library leaves those to nodes that it takes for dead open.
+        every: list[Any] = list(self._client.transport.seed_connections)
+        for connection in every:
+            await connection.close()
 
     async def request(
         self,
@@ -116,6 +121,11 @@ def refusal(status: int, error: Json) -> RefusedError:
     cause = object_at(error, "caused_by") or (causes[0] if causes else {})
     reasons = [str(each.get("reason")) for each in (error, cause) if each.get("reason")]
     return RefusedError(status, str(error.get("type")), "; ".join(dict.fromkeys(reasons)))
+
+
+def _basic(username: str, password: str) -> str:
+    """The header of basic authentication; in UTF-8, where the library has Latin-1 (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
 def _only(item: JsonObject) -> JsonObject:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
 import structlog
 
 from router.envelope import Json, JsonObject
+from router.errors import RouterError
 from storage.clock import Clock
 from storage.opensearch import places
 from storage.opensearch.catalog import Collection, Name
@@ -72,7 +73,8 @@ class Recovery:
         if since_ms is not None:
             await self._client.request("POST", places.GRAVES, "_refresh")
             for collection in list(self._registry.catalog.collections.values()):
-                await self._sweep_documents(collection, since_ms)
+                with _unless_gone():
+                    await self._sweep_documents(collection, since_ms)
             await self._sweep_graves(since_ms)
         done: JsonObject = {"swept": began_ms - MARGIN_MS}
         await self._client.request("PUT", places.GRAVES, "_doc", _CHECKPOINT, body=done)
@@ -112,7 +114,8 @@ class Recovery:
                     grave = read_grave({**hit, "found": True})
                     buried.setdefault(collection.name, {})[str(told.get("id"))] = grave
             for name, graves in buried.items():
-                await self._project_graves(self._registry.catalog.find(*name), graves)
+                with _unless_gone():
+                    await self._project_graves(self._registry.catalog.find(*name), graves)
 
     async def _project_graves(self, collection: Collection, graves: dict[str, Record]) -> None:
         """A tombstone counts once its document is gone."""
@@ -140,3 +143,15 @@ class Recovery:
             assert isinstance(seq_no, int)
             last = seq_no
             yield hits
+
+
+@contextlib.contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Pass over a collection that is deleted meanwhile."""
+    try:
+        yield
+    except RouterError:
+        return
+    except RefusedError as error:
+        if error.status != 404:
+            raise

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
+from router.envelope import Json
 from router.errors import RouterError
 from storage.mapping import Mapping
 from storage.opensearch.catalog import (
@@ -16,10 +18,13 @@ from storage.opensearch.catalog import (
     server_mapping,
 )
 from storage.opensearch.client import Client, object_at
-from storage.opensearch.faults import RefusedError
+from storage.opensearch.faults import RefusedError, UnreachableError
 
 _RELOAD_EVERY_S: Final = 1.0
 """How often a name that isn't known makes the router look again."""
+
+_WATCH_EVERY_S: Final = 2.0
+"""How long what another router adds to a mapping may stay unknown here."""
 
 
 class Registry:
@@ -28,6 +33,7 @@ class Registry:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._reloaded_at = 0.0
+        self._task: asyncio.Task[None] | None = None
         self.lock = asyncio.Lock()
         self.catalog = Catalog(frozenset(), {})
 
@@ -36,6 +42,35 @@ class Registry:
         async with self.lock:
             self.catalog = await load(self._client)
         self._reloaded_at = asyncio.get_running_loop().time()
+
+    def start(self) -> None:
+        """Keep up with other routers in the background; `stop` must follow."""
+        self._task = asyncio.create_task(self._watch(), name="catalog of OpenSearch")
+
+    async def stop(self) -> None:
+        """Keep up no longer."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _watch(self) -> None:
+        seen: Json = None
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            # Away: whoever asks for something is told. The next look will come.
+            with contextlib.suppress(UnreachableError, RefusedError):
+                version = await self._version()
+                if version != seen:
+                    await self.reload()
+                    seen = version
+
+    async def _version(self) -> Json:
+        """Of the cluster's state: it changes with each index and mapping."""
+        told = await self._client.request(
+            "GET", "_cluster", "state", "nodes", params={"filter_path": "version,state_uuid"}
+        )
+        return [told.get("version"), told.get("state_uuid")]
 
     async def find(self, name: Name) -> Collection:
         """The collection; another router may have made it just now.

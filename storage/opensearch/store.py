@@ -111,6 +111,7 @@ class OpenSearchStorage:
         self._tools = Tools(settings, client, registry, feed, refreshes, cache, self._clock)
         self._recovery = Recovery(client, registry, feed, self._clock)
         self._recovery.start()
+        registry.start()
 
     async def _wait_for(self, client: Client) -> None:
         loop = asyncio.get_running_loop()
@@ -141,6 +142,7 @@ class OpenSearchStorage:
         await self._reads.close()
         if self._recovery is not None:
             await self._recovery.stop()
+        await tools.registry.stop()
         await tools.feed.close()
         await tools.client.close()
 

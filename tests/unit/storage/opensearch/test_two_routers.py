@@ -139,3 +139,12 @@ async def test_what_one_router_makes_the_other_finds(pair: Pair) -> None:
     body = {"query": {"term": {"a": "x"}}}
     assert await found(pair.second, body, (INDEX, "fresh")) == ["one"]
     assert pair.second.collections(INDEX) == [COLLECTION, "fresh"]
+
+
+async def test_what_one_adds_to_a_mapping_the_other_searches_by(pair: Pair) -> None:
+    await put(pair.first, "one", {"fresh": "x"})
+    await pair.first.update_mapping(*TARGET, {"properties": {"fresh": {"type": "keyword"}}})
+    ends = asyncio.get_running_loop().time() + 10
+    while await found(pair.second, {"query": {"term": {"fresh": "x"}}}) != ["one"]:
+        assert asyncio.get_running_loop().time() < ends
+        await asyncio.sleep(0.1)
