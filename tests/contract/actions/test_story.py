@@ -120,14 +120,19 @@ async def test_the_story_is_the_same_on_every_wire(
 
 
 @pytest.mark.needs("opensearch")
+@pytest.mark.parametrize("name", WIRES)
 async def test_the_story_is_the_same_on_opensearch(
-    told: list[tuple[str, Any]], tmp_path: Path, opensearch: OpenSearchServer
+    name: str, told: list[tuple[str, Any]], tmp_path: Path, opensearch: OpenSearchServer
 ) -> None:
     opensearch.wipe()
     chosen = OpenSearchSettings(nodes=opensearch.url, refresh_ms=1)
     storage = OpenSearchStorage(chosen)
     async with running(fleet_app(), fleet_settings(tmp_path / "heard"), storage) as server:
-        heard = await play(InProcess(server))
+        wire = await WIRES[name](server.port, server.mqtt_port)
+        try:
+            heard = await play(wire)
+        finally:
+            await wire.close()
     for (about, expected), (_, answer) in zip(told, heard, strict=True):
         assert answer == expected, about
 
