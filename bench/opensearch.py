@@ -1,0 +1,140 @@
+"""Asset updates on OpenSearch: coalesced against one by one through the same client.
+
+Run: python -m bench.opensearch [--assets 20000] [--seconds 6] [--callers 1 64 512]
+Starts an OpenSearch of its own (tests/setup/opensearch fetches it). One by one is what a router
+without coalescing does for each update: read, conditional write, row of the feed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from router.settings import OpenSearchSettings
+from storage.contract import Write
+from storage.opensearch import places
+from storage.opensearch.client import Client
+from storage.opensearch.faults import RefusedError
+from storage.opensearch.store import OpenSearchStorage
+from tests.support.opensearch import OpenSearchServer
+
+INDEX, COLLECTION = "fleet", "assets"
+ALIAS = places.alias(places.physical(INDEX, COLLECTION))
+MAPPING = {
+    "properties": {
+        "model": {"type": "keyword"},
+        "metadata": {"properties": {"battery": {"type": "integer"}, "city": {"type": "keyword"}}},
+    }
+}
+Update = Callable[[str, int], Awaitable[object]]
+
+
+def cpu_s(pid: int) -> float:
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def coalesced(storage: OpenSearchStorage, *, refresh: bool) -> Update:
+    async def update(id: str, value: int) -> object:
+        changes = {"metadata": {"battery": value}}
+        place = {"index": INDEX, "collection": COLLECTION}
+        return await storage.write(
+            Write(verb="update", id=id, content=changes, refresh=refresh, **place)
+        )
+
+    return update
+
+
+def one_by_one(client: Client) -> Update:
+    async def update(id: str, value: int) -> None:
+        found = await client.request("GET", ALIAS, "_doc", id)
+        source = found["_source"]
+        source["metadata"]["battery"] = value
+        seen = {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}
+        params = {key: str(number) for key, number in seen.items()}
+        try:
+            done = await client.request("PUT", ALIAS, "_doc", id, body=source, params=params)
+        except RefusedError:  # another caller was faster: a conflict counts as done
+            return
+        row = {"index": INDEX, "id": id, "changes": {"battery": value}}
+        changes = places.alias(places.CHANGES)
+        await client.request("PUT", changes, "_create", f"{id}@{done['_seq_no']}", body=row)
+
+    return update
+
+
+async def measure(update: Update, args: argparse.Namespace, callers: int, pid: int) -> str:
+    took: list[float] = []
+    ends = time.monotonic() + args.seconds
+
+    async def caller(number: int) -> None:
+        draw = random.Random(number)
+        while time.monotonic() < ends:
+            began = time.monotonic()
+            await update(f"a{draw.randrange(args.assets)}", draw.randrange(100))
+            took.append(time.monotonic() - began)
+
+    began, own, server = time.monotonic(), time.process_time(), cpu_s(pid)
+    await asyncio.gather(*(caller(number) for number in range(callers)))
+    seconds = time.monotonic() - began
+    own, server = time.process_time() - own, cpu_s(pid) - server
+    count = len(took)
+    took.sort()
+    return (
+        f"{count / seconds:7.0f}/s  p50 {took[count // 2] * 1e3:6.1f} ms"
+        f"  p99 {took[int(count * 0.99)] * 1e3:7.1f} ms"
+        f"  CPU: router {own / count * 1e6:5.0f} us, server {server / count * 1e6:6.0f} us"
+    )
+
+
+async def run(args: argparse.Namespace, server: OpenSearchServer) -> None:
+    storage = OpenSearchStorage(OpenSearchSettings(nodes=server.url))
+    await storage.open()
+    client = Client(OpenSearchSettings(nodes=server.url, connections=64))
+    await storage.create_collection(INDEX, COLLECTION, MAPPING)
+    for first in range(0, args.assets, 5_000):
+        numbers = range(first, min(first + 5_000, args.assets))
+        await storage.bulk([asset(number) for number in numbers])
+    ways = {
+        "coalesced": coalesced(storage, refresh=False),
+        "one by one": one_by_one(client),
+        "wait_for": coalesced(storage, refresh=True),
+    }
+    for callers in args.callers:
+        for name, update in ways.items():
+            told = await measure(update, args, callers, server.pid)
+            print(f"{name:10} {callers:4} callers  {told}", flush=True)
+    await client.close()
+    await storage.close()
+
+
+def asset(number: int) -> Write:
+    content = {"model": f"M{number % 20}", "metadata": {"battery": 1, "city": f"c{number % 500}"}}
+    return Write(
+        verb="create", index=INDEX, collection=COLLECTION, id=f"a{number}", content=content
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--assets", type=int, default=20_000)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--callers", type=int, nargs="+", default=[1, 64, 512])
+    args = parser.parse_args()
+    server = OpenSearchServer()
+    try:
+        server.start()
+        uvloop.run(run(args, server))
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
