@@ -22,7 +22,7 @@ from storage.contract import (
     Written,
     not_found,
 )
-from storage.opensearch import places, searches
+from storage.opensearch import places, searches, transfer
 from storage.opensearch.administration import Administration
 from storage.opensearch.cache import Cache
 from storage.opensearch.catalog import Collection, Name
@@ -274,6 +274,20 @@ class OpenSearchStorage:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
         with _told():
             return await self._opened.feed.read(since, limit)
+
+    async def page(self, index: str, collection: str, after_id: str, size: int) -> list[Document]:
+        """The next documents in the order of their ids. See `storage.transfer.Transferable`."""
+        if not after_id:
+            await self.refresh(index, collection)
+        with _told():
+            place = await self._registry.find((index, collection))
+            return await transfer.page(self._client, place, after_id, size)
+
+    async def load(self, index: str, collection: str, documents: Sequence[Document]) -> None:
+        """Put documents in verbatim. See `storage.transfer.Transferable`."""
+        with _told():
+            place = await self._registry.find((index, collection))
+            await transfer.load(self._client, place, documents)
 
     async def _found(self, targets: Sequence[tuple[str, str]]) -> list[Collection]:
         return [await self._registry.find(name) for name in dict.fromkeys(targets)]

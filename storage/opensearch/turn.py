@@ -123,6 +123,8 @@ class Turn:
 
     def slimmed(self) -> Record:
         """`after`, its last row without the content that the document has anyway."""
+        if not self.after.rows:  # loaded, not written
+            return self.after
         *rows, last = self.after.rows
         is_whole = last["action"] not in ("update", "upsert", "delete")
         slim: JsonObject = {**last, "changes": None, "isWhole": True} if is_whole else last

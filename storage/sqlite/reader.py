@@ -9,7 +9,7 @@ import apsw
 import orjson
 
 from storage.contract import Change, Document
-from storage.sqlite import feed
+from storage.sqlite import feed, transfer
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import disconnect, unexpected
 from storage.sqlite.records import RecordCache, is_utf8
@@ -60,6 +60,10 @@ class Reader:
         except apsw.Error as error:
             raise unexpected(error) from error
         return changes
+
+    def page(self, collection: Collection, after_id: str, size: int) -> list[Document]:
+        """The next documents in the order of their ids."""
+        return transfer.page(self._connection, collection, after_id, size)
 
     def _read(self, collection: Collection, ids: list[str]) -> dict[str, tuple[int, bytes]]:
         storable = [each for each in ids if is_utf8(each)]

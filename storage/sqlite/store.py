@@ -14,7 +14,7 @@ from router.settings import StorageSettings
 from storage.clock import Clock, system_ms
 from storage.contract import Change, Document, Page, Write, Written, not_found
 from storage.query import Search
-from storage.sqlite import administration
+from storage.sqlite import administration, transfer
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import FILE_NAME, Disk, connect
 from storage.sqlite.ledger import Ledger
@@ -191,6 +191,16 @@ class SqliteStorage:
     async def changes(self, since: int, limit: int = 1000) -> list[Change]:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
         return self._reader.changes(since, limit)
+
+    async def page(self, index: str, collection: str, after_id: str, size: int) -> list[Document]:
+        """The next documents in the order of their ids. See `storage.transfer.Transferable`."""
+        return self._reader.page(self._ledger.catalog.find(index, collection), after_id, size)
+
+    async def load(self, index: str, collection: str, documents: Sequence[Document]) -> None:
+        """Put documents in verbatim. See `storage.transfer.Transferable`."""
+        await self._writer.run(
+            partial(transfer.load, name=(index, collection), documents=documents)
+        )
 
     async def _answered(
         self,

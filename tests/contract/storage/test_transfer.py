@@ -1,0 +1,119 @@
+"""Copying a store into one of any engine keeps documents, versions, stamps and mappings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from storage.sqlite.store import SqliteStorage
+from storage.transfer import NotEmptyError, Transferable, copy, total
+from tests.contract.storage.conftest import MAPPING, emptied
+from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, found, new_store, put
+
+ENGINES = ["sqlite", pytest.param("opensearch", marks=[pytest.mark.needs("opensearch")])]
+MANY = 23
+
+
+@pytest.fixture(params=ENGINES)
+async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Transferable]:
+    """An empty store of each engine that can take a copy."""
+    store = new_store(request.param, tmp_path / "target", emptied(request))
+    await store.open()
+    yield store  # type: ignore[misc]  # both engines can do more than the contract says
+    await store.close()
+
+
+@pytest.fixture
+async def source(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
+    """A store with documents of several versions."""
+    store = a_sqlite(tmp_path / "source")
+    await store.open()
+    await store.create_index("bare")
+    await store.create_collection(INDEX, COLLECTION, MAPPING)
+    for number in range(MANY):
+        await put(store, f"é-{number}", {"size": number, "zero": -0.0, "odd": {"": None}})
+    await store.write(a_write("update", "é-7", {"model": "Truck"}))
+    yield store
+    await store.close()
+
+
+def a_sqlite(folder: Path) -> SqliteStorage:
+    """A store that was not opened yet."""
+    store = new_store("sqlite", folder)
+    assert isinstance(store, SqliteStorage)
+    return store
+
+
+async def test_a_copy_has_versions_stamps_and_mappings(
+    source: SqliteStorage, target: Transferable
+) -> None:
+    await copy(source, target, size=5)
+    assert target.indexes() == ["bare", INDEX]
+    assert target.mapping(*TARGET) == source.mapping(*TARGET)
+    assert await target.get(*TARGET, "é-7") == await source.get(*TARGET, "é-7")
+    assert (await target.get(*TARGET, "é-7")).version == 2
+    assert await total(target) == await total(source)
+    assert (await total(target)).documents == MANY
+
+
+async def test_a_copy_is_searched_and_written_on(
+    source: SqliteStorage, target: Transferable
+) -> None:
+    await copy(source, target)
+    assert await found(target, {"query": {"term": {"model": "Truck"}}}) == ["é-7"]
+    written = await target.write(a_write("update", "é-7", {"model": "Van"}))
+    assert written.version == 3
+    assert await found(target, {"query": {"term": {"model": "Truck"}}}) == []
+
+
+async def test_there_and_back_is_the_same(
+    source: SqliteStorage, target: Transferable, tmp_path: Path
+) -> None:
+    await copy(source, target)
+    back = a_sqlite(tmp_path / "back")
+    await back.open()
+    await copy(target, back, size=4)
+    assert await total(back) == await total(source)
+    assert back.mapping(*TARGET) == source.mapping(*TARGET)
+    await back.close()
+
+
+async def test_one_version_more_is_another_checksum(
+    source: SqliteStorage, target: Transferable
+) -> None:
+    await copy(source, target)
+    await target.write(a_write("update", "é-7", {}))
+    assert (await total(target)).documents == MANY
+    assert (await total(target)).checksum != (await total(source)).checksum
+
+
+async def test_a_target_with_indexes_is_refused(
+    source: SqliteStorage, target: Transferable
+) -> None:
+    await target.create_index("other")
+    with pytest.raises(NotEmptyError):
+        await copy(source, target)
+    assert target.indexes() == ["other"]
+
+
+async def test_an_interrupted_copy_goes_on(source: SqliteStorage, target: Transferable) -> None:
+    with pytest.raises(InterruptedError):
+        await copy(source, target, size=5, progress=stopping_after(10))
+    assert (await total(target)).documents == 10
+    await copy(source, target, size=5, is_resumed=True)
+    assert await total(target) == await total(source)
+
+
+def stopping_after(limit: int) -> Callable[[int], None]:
+    """A progress that ends the copy once so many documents are there."""
+    done = 0
+
+    def note(count: int) -> None:
+        nonlocal done
+        done += count
+        if done >= limit:
+            raise InterruptedError
+
+    return note
