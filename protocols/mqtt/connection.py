@@ -47,8 +47,11 @@ class Host(Protocol):
     def named(self, connection: MqttConnection) -> None:
         """Its client is let in and has a client id."""
 
+    def left(self, connection: MqttConnection) -> None:
+        """Its client is gone and gives up its name; what it sent may still be to be done."""
+
     def closed(self, connection: MqttConnection) -> None:
-        """It is gone."""
+        """It is gone, with all that it sent."""
 
     def refused(self, reason: str) -> None:
         """Something was refused on it."""
@@ -115,6 +118,7 @@ class MqttConnection(asyncio.Protocol):
         for timer in (self._timer, self._slow_timer):
             if timer is not None:
                 timer.cancel()
+        self._host.left(self)
         if not self._session.has_more:
             self._conclude()
 

@@ -108,11 +108,14 @@ class MqttListener:
         if older is not None:
             older.end(Reason.SESSION_TAKEN_OVER, "the client has connected anew")
 
-    def closed(self, connection: MqttConnection) -> None:
-        """It is gone."""
-        self._connections.discard(connection)
+    def left(self, connection: MqttConnection) -> None:
+        """Its client is gone and gives up its name; what it sent may still be to be done."""
         if self._clients.get(connection.client_id) is connection:
             del self._clients[connection.client_id]
+
+    def closed(self, connection: MqttConnection) -> None:
+        """It is gone, with all that it sent."""
+        self._connections.discard(connection)
         self._observer.closed("mqtt")
         if not self._connections:
             self._none_left.set()
