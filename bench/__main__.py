@@ -1,6 +1,7 @@
 """`make bench`: the core alone, the store alone, then whole requests on every wire.
 
-python -m bench [core|store|wires] [their flags]
+python -m bench [core|store|wires|opensearch] [their flags]
+Without a part all run, OpenSearch only where it is installed (tests/setup/opensearch).
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("core", "store", "wires")
+from tests.support.opensearch import is_there
+
+PARTS = ("core", "store", "wires", "opensearch")
 
 
 def main() -> int:
@@ -16,6 +19,9 @@ def main() -> int:
     parts = [words.pop(0)] if words and words[0] in PARTS else list(PARTS)
     for part in parts:
         print(f"-- {part}", flush=True)
+        if part == "opensearch" and not is_there():
+            print("left out: needs OpenSearch and a JDK (see tests/setup/opensearch)")
+            continue
         # A process of its own: what one part leaves in memory is not the next one's.
         done = subprocess.run([sys.executable, "-m", f"bench.{part}", *words], check=False)
         if done.returncode:
