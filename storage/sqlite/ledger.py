@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import apsw
+import structlog
 
 from router.errors import RouterError
 from router.settings import StorageSettings
@@ -23,6 +24,8 @@ from storage.sqlite.connection import FILE_NAME, Disk, connect, disconnect, unex
 from storage.sqlite.jobs import Outcome, Task
 from storage.sqlite.records import NOTHING, Record, RecordCache, is_utf8
 from storage.sqlite.schema import prepare
+
+_log: Final = structlog.get_logger("trivium.store")
 
 # What says that the data is at fault, not the disk.
 _BLAME_THE_DATA = (
@@ -116,9 +119,10 @@ class Ledger:
             return self._write_together(writes)
         except Exception as error:  # noqa: BLE001 - a boundary: every future must be answered
             if _is_of_disk(error):
-                self.close()
+                self._give_up(error)
                 return [unexpected(error)] * len(writes)
             if len(writes) == 1:
+                _log.error("write failed", exc_info=error)
                 return [unexpected(error)]
         return [outcome for write in writes for outcome in self.write([write])]
 
@@ -136,7 +140,7 @@ class Ledger:
             raise
         except Exception as error:  # a boundary: the writer thread must answer every future
             if _is_of_disk(error):
-                self.close()
+                self._give_up(error)
             raise unexpected(error) from error
         self.catalog = changed
         self.cache.clear()
@@ -157,9 +161,13 @@ class Ledger:
                     self._prune(connection)
                 return True
             self._checkpoints.step(is_idle=is_idle)
-        except apsw.Error:
-            self.close()
+        except apsw.Error as error:
+            self._give_up(error)
         return False
+
+    def _give_up(self, error: Exception) -> None:
+        _log.error("store failed, no write is taken until it has reopened", reason=str(error))
+        self.close()
 
     def _write_together(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         batch = Batch(self.catalog, self._record, self._position, self.clock.stamp_ms())

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import Final
 
+import structlog
+
 from router.errors import RouterError
 from storage.contract import Write, Written
 from storage.sqlite.jobs import Bulk, BulkJob, Job, Outcome, Task, TaskJob, WriteJob
 from storage.sqlite.ledger import Ledger
 
+_log: Final = structlog.get_logger("trivium.store")
 _REOPEN_EVERY_S: Final = 0.25
 """How often a store whose disk failed is tried again."""
 
@@ -183,6 +186,7 @@ class Writer:
         # Whatever is wrong with the file: without this thread nobody would be answered.
         with contextlib.suppress(Exception):
             self._ledger.open()
+            _log.info("store has reopened")
 
     def _settle(self, answers: list[tuple[Job, Outcome | None]]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from router.errors import RouterError
 from router.settings import StorageSettings
@@ -106,6 +107,18 @@ class TestAFailedSync:
             await storage.create_index("other")
         disk.operations_left = None
         await written_again(storage, "kept")
+
+    async def test_the_log_says_when_it_failed_and_when_it_is_back(
+        self, storage: SqliteStorage, disk: SimulatedDisk
+    ) -> None:
+        with capture_logs() as lines:
+            disk.fails_to_sync = True
+            await outcome(storage.write(a_write("update", "kept", {"n": 5})))
+            disk.fails_to_sync = False
+            await written_again(storage, "kept")
+        told = [line["event"] for line in lines]
+        assert told[0].startswith("store failed")
+        assert told[-1] == "store has reopened"
 
     async def test_what_was_acknowledged_is_there_after_a_restart(
         self, storage: SqliteStorage, disk: SimulatedDisk, tmp_path: Path
