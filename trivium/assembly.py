@@ -20,6 +20,7 @@ from router.events import Events
 from router.observe import Observer
 from router.settings import Settings
 from storage.contract import Storage
+from storage.transfer import Transferable
 from trivium.app import App
 from trivium.version import VERSION
 
@@ -91,7 +92,7 @@ class Wires:
         self.mqtt = MqttListener(core.router, settings, observer=core.observer, node=core.node)
 
 
-def make_storage(settings: Settings) -> Storage:
+def make_storage(settings: Settings) -> Transferable:
     """The engine that the settings name, not opened yet."""
     # Only the engine in use is loaded: the driver of the other one takes its time at the start.
     if settings.storage.engine == "opensearch":

@@ -1,4 +1,4 @@
-"""The command line: `trivium serve`, `call`, `import`, `settings`."""
+"""The command line: `trivium serve`, `call`, `import`, `migrate`, `settings`."""
 
 from trivium.cli.commands import main
 

@@ -149,6 +149,23 @@ def import_(
 
 
 @commands.command()
+def migrate(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="sqlite:FOLDER|opensearch:URL")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="sqlite:FOLDER|opensearch:URL")],
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with a migration that was cut.")] = False,
+) -> None:
+    """Copy a store into an empty one and compare them; stop the routers of both before."""
+    from trivium.cli.migrate import MigrateError, migrate  # noqa: PLC0415
+
+    try:
+        code = migrate(source, target, config, is_resumed=resume)
+    except MigrateError as error:
+        raise refuse(str(error)) from None
+    raise typer.Exit(code)
+
+
+@commands.command()
 def settings() -> None:
     """Print a settings file with every setting, its default and its reason."""
     from router.settings import render  # noqa: PLC0415

@@ -75,7 +75,7 @@ def read_settings(flags: Flags) -> Settings:
         "server.port": flags.port,
         "mqtt.port": flags.mqtt_port,
         "storage.data": flags.data,
-        **_engine(flags.storage),
+        **engine_of(flags.storage),
     }
     given = {key: value for key, value in named.items() if value is not None}
     try:
@@ -85,13 +85,13 @@ def read_settings(flags: Flags) -> Settings:
         raise StartError(str(error)) from error
 
 
-def _engine(storage: str | None) -> dict[str, object]:
-    """The settings that `--storage` stands for. Raises: StartError."""
+def engine_of(storage: str | None) -> dict[str, object]:
+    """The settings that `sqlite:FOLDER` or `opensearch:URL` stands for. Raises: StartError."""
     if storage is None:
         return {}
     engine, colon, place = storage.partition(":")
     if not colon or not place or engine not in _PLACES:
-        raise StartError(f"--storage {storage}: expected sqlite:FOLDER or opensearch:URL")
+        raise StartError(f"{storage}: expected sqlite:FOLDER or opensearch:URL")
     return {"storage.engine": engine, _PLACES[engine]: place}
 
 
