@@ -50,7 +50,9 @@ class Reads:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="reads")
         # Others may wait for the same answer, and each alters what it gets: see `read_record`.
-        return dict(await asyncio.shield(future))
+        found = await asyncio.shield(future)
+        source = found.get("_source")
+        return {**found, "_source": dict(source)} if isinstance(source, dict) else dict(found)
 
     async def _run(self) -> None:
         while self._waiting:

@@ -148,3 +148,12 @@ async def test_what_one_adds_to_a_mapping_the_other_searches_by(pair: Pair) -> N
     while await found(pair.second, {"query": {"term": {"fresh": "x"}}}) != ["one"]:
         assert asyncio.get_running_loop().time() < ends
         await asyncio.sleep(0.1)
+
+
+async def test_readers_who_share_an_answer_all_get_the_version(pair: Pair) -> None:
+    await put(pair.second, "one", {})
+    # Merged into one operation of the server, whose own version then falls behind.
+    writes = [a_write("update", "one", {"a": n}, retries=9) for n in range(20)]
+    await asyncio.gather(*(pair.second.write(each) for each in writes))
+    found = await asyncio.gather(*(pair.first.get(*TARGET, "one") for _ in range(5)))
+    assert [each.version for each in found] == [21] * 5
