@@ -91,5 +91,8 @@ DIFFERENT: dict[str, str] = {
 """Exchanges that answer otherwise, `<wire>/` before a name that differs on one wire alone; the
 replay fails when one of them no longer does."""
 
+BY_CHANCE = {"document:search GET": "one hit of many, unsorted: which one is nobody's promise"}
+"""Searches whose hits are compared without their content."""
+
 OURS_ALONE = {"node", "_version"}
 """Keys that we add wherever the peer has none."""
