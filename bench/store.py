@@ -235,7 +235,18 @@ def main() -> None:
                         measured = uvloop.run(store(*arguments, options.callers))
                     results.append(measured)
                     print(name, measured, flush=True)
-    report = {
+    report = _report(rounds, options, fsync_ms)
+    print(json.dumps(report, indent=1))
+    if options.out is not None:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _report(
+    rounds: dict[str, list[dict]], options: argparse.Namespace, fsync_ms: float
+) -> dict[str, object]:
+    """Medians and spreads of all rounds, and the store's share of the baseline's rate."""
+    report: dict = {
         "commit": _commit(),
         "machine": " ".join(
             (platform.machine(), f"{os.cpu_count()} cores", platform.python_version())
@@ -257,10 +268,7 @@ def main() -> None:
     report["ratio"] = round(
         report["store"]["per_s"]["median"] / report["bare"]["per_s"]["median"], 2
     )
-    print(json.dumps(report, indent=1))
-    if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(report, indent=1) + "\n")
+    return report
 
 
 def _commit() -> str:
