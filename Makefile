@@ -15,7 +15,7 @@ ARGS ?=
 RUN_ARGS := $(if $(AUTO_PORT),--auto-port) $(ARGS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
-	--no-emit-index-url --no-header --quiet
+	--no-emit-index-url --no-header --no-strip-extras --quiet
 
 .PHONY: run test check bench lock clean
 .DELETE_ON_ERROR:
@@ -52,13 +52,13 @@ clean:
 # One stamp for each set of requirements: nothing is installed twice.
 $(VENV)/run.stamp: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the router into $(VENV) (once)"
-	@$(PIP) install --quiet --require-hashes -r requirements.txt
+	@$(PIP) install --quiet --no-deps --require-hashes -r requirements.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/test.stamp: requirements-test.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the router and what its tests need into $(VENV) (once)"
-	@$(PIP) install --quiet --require-hashes -r requirements-test.txt
+	@$(PIP) install --quiet --no-deps --require-hashes -r requirements-test.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/run.stamp
 
