@@ -23,6 +23,7 @@ from router.dispatch import Router
 from router.envelope import Connection, Json, Request, Response
 from router.events import Events
 from router.observe import Observer
+from router.places import nowhere
 
 FRAME = (
     b'{"controller":"server","action":"now","requestId":"841c9fad-3a8c-4f0e-9c0b-2d1f7c6e5b02",'
@@ -37,7 +38,15 @@ async def _now(_: Request) -> Json:
 
 def make_router() -> Router:
     table = ActionTable(
-        [Action(controller="server", name="now", handler=_now, summary="The time of day.")]
+        [
+            Action(
+                controller="server",
+                name="now",
+                handler=_now,
+                places=nowhere,
+                summary="The time of day.",
+            )
+        ]
     )
     observer, admission = Observer(), Admission(at_work=100, waiting=100)
     observer.watch(table, admission, log_all=False)

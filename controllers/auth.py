@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import ANONYMOUS, Json, Request
 
@@ -49,6 +50,7 @@ def actions() -> tuple[Action, ...]:
             controller="auth",
             name="checkToken",
             handler=check_token,
+            places=places.nowhere,
             summary="Whether a token is valid; without one, that of the anonymous user.",
             routes=(Route("POST", "/_checkToken"),),
             arguments=(Argument("token", "string", "The token to check.", place="body"),),
@@ -59,6 +61,7 @@ def actions() -> tuple[Action, ...]:
             controller="auth",
             name="getCurrentUser",
             handler=get_current_user,
+            places=places.nowhere,
             summary="The user that the request speaks for.",
             routes=(Route("GET", "/_me"), Route("GET", "/users/_me")),
             result="`{_id, _source: {profileIds, name}, strategies}`",
@@ -67,6 +70,7 @@ def actions() -> tuple[Action, ...]:
             controller="auth",
             name="getMyRights",
             handler=get_my_rights,
+            places=places.nowhere,
             summary="What the user may do.",
             routes=(Route("GET", "/_me/_rights"), Route("GET", "/users/_me/_rights")),
             result="`{hits: [{controller, action, index, collection, value}], total}`",
@@ -75,6 +79,7 @@ def actions() -> tuple[Action, ...]:
             controller="auth",
             name="getStrategies",
             handler=get_strategies,
+            places=places.nowhere,
             summary="The names of the ways to log in.",
             routes=(Route("GET", "/strategies"),),
             result="Array of names.",

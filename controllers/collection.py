@@ -7,6 +7,7 @@ from typing import Final
 
 from controllers import arguments
 from controllers.arguments import NAMED
+from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
@@ -107,6 +108,7 @@ class Collections:
                 controller="collection",
                 name="create",
                 handler=self.create,
+                places=places.named,
                 summary="Create a collection, or merge the mapping into an existing one.",
                 routes=(Route("PUT", "/:index/:collection"),),
                 arguments=(*_TARGET, _MAPPINGS, _SETTINGS),
@@ -124,6 +126,7 @@ class Collections:
                 controller="collection",
                 name="update",
                 handler=self.update,
+                places=places.named,
                 summary="Add fields to a collection's mapping, or change its `dynamic` or `_meta`.",
                 routes=(Route("POST", "/:index/:collection"),),
                 arguments=(*_TARGET, _MAPPINGS, _SETTINGS),
@@ -139,6 +142,7 @@ class Collections:
                 controller="collection",
                 name="delete",
                 handler=self.delete,
+                places=places.named,
                 summary="Delete a collection with its documents.",
                 routes=(Route("DELETE", "/:index/:collection"),),
                 arguments=_TARGET,
@@ -149,6 +153,7 @@ class Collections:
                 controller="collection",
                 name="refresh",
                 handler=self.refresh,
+                places=places.named,
                 summary="Make every earlier write visible to searches.",
                 routes=(Route("POST", "/:index/:collection/_refresh"),),
                 arguments=_TARGET,
@@ -163,6 +168,7 @@ class Collections:
                 controller="collection",
                 name="list",
                 handler=self.list,
+                places=places.named,
                 summary="The collections of an index.",
                 routes=(Route("GET", "/:index/_list"),),
                 arguments=(
@@ -182,6 +188,7 @@ class Collections:
                 controller="collection",
                 name="exists",
                 handler=self.exists,
+                places=places.named,
                 summary="Whether a collection exists.",
                 routes=(Route("GET", "/:index/:collection/_exists"),),
                 arguments=_TARGET,
@@ -192,6 +199,7 @@ class Collections:
                 controller="collection",
                 name="getMapping",
                 handler=self.get_mapping,
+                places=places.named,
                 summary="A collection's mapping.",
                 routes=(Route("GET", "/:index/:collection/_mapping"),),
                 arguments=(

@@ -15,6 +15,7 @@ from controllers.writes import (
     new_id,
     write_in_turn,
 )
+from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
@@ -147,6 +148,7 @@ class Documents:
                 controller="document",
                 name="exists",
                 handler=self.exists,
+                places=places.named,
                 summary="Whether a document exists.",
                 routes=(Route("GET", "/:index/:collection/:_id/_exists"),),
                 arguments=_DOCUMENT,
@@ -157,6 +159,7 @@ class Documents:
                 controller="document",
                 name="get",
                 handler=self.get,
+                places=places.named,
                 summary="Get a document.",
                 routes=(Route("GET", "/:index/:collection/:_id"),),
                 arguments=_DOCUMENT,
@@ -176,6 +179,7 @@ class Documents:
                 controller="document",
                 name="count",
                 handler=self.count,
+                places=places.named,
                 summary="Count the documents that match a query.",
                 routes=(Route("POST", "/:index/:collection/_count"),),
                 arguments=(*_TARGET, arguments.LANG, query),
@@ -191,6 +195,7 @@ class Documents:
                 controller="document",
                 name="search",
                 handler=self.search,
+                places=searches.target_places,
                 summary="Find documents.",
                 routes=(
                     Route("GET", "/:index/:collection/_search"),
@@ -222,6 +227,7 @@ class Documents:
                 controller="document",
                 name="create",
                 handler=self.create,
+                places=places.named,
                 summary="Create a document.",
                 routes=(
                     Route("POST", "/:index/:collection/_create"),
@@ -241,6 +247,7 @@ class Documents:
                 controller="document",
                 name="createOrReplace",
                 handler=self.create_or_replace,
+                places=places.named,
                 summary="Create a document, or replace the one with that id.",
                 routes=(Route("PUT", "/:index/:collection/:_id"),),
                 arguments=(*_DOCUMENT, *_WRITE),
@@ -257,6 +264,7 @@ class Documents:
                 controller="document",
                 name="delete",
                 handler=self.delete,
+                places=places.named,
                 summary="Delete a document.",
                 routes=(Route("DELETE", "/:index/:collection/:_id"),),
                 arguments=(*_DOCUMENT, *_WRITE, arguments.SOURCE),
@@ -272,6 +280,7 @@ class Documents:
                 controller="document",
                 name="replace",
                 handler=self.replace,
+                places=places.named,
                 summary="Replace the whole content of a document.",
                 routes=(Route("PUT", "/:index/:collection/:_id/_replace"),),
                 arguments=(*_DOCUMENT, *_WRITE),
@@ -291,6 +300,7 @@ class Documents:
             controller="document",
             name="update",
             handler=self.update,
+            places=places.named,
             summary="Merge changes into a document: objects key by key, all else replaced.",
             routes=(
                 Route("PUT", "/:index/:collection/:_id/_update"),

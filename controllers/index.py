@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from controllers import arguments
 from controllers.arguments import NAMED
+from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import ABSENT, Json, JsonObject, Reply, Request
 from storage.contract import Storage
@@ -49,6 +50,7 @@ class Indexes:
                 controller="index",
                 name="create",
                 handler=self.create,
+                places=places.named,
                 summary="Create an index.",
                 routes=(Route("POST", "/:index/_create"),),
                 arguments=(arguments.INDEX,),
@@ -62,6 +64,7 @@ class Indexes:
                 controller="index",
                 name="delete",
                 handler=self.delete,
+                places=places.named,
                 summary="Delete an index with its collections and documents.",
                 routes=(Route("DELETE", "/:index"),),
                 arguments=(arguments.INDEX,),
@@ -76,6 +79,7 @@ class Indexes:
                 controller="index",
                 name="exists",
                 handler=self.exists,
+                places=places.named,
                 summary="Whether an index exists.",
                 routes=(Route("GET", "/:index/_exists"),),
                 arguments=(arguments.INDEX,),
@@ -86,6 +90,7 @@ class Indexes:
                 controller="index",
                 name="list",
                 handler=self.list,
+                places=places.nowhere,
                 summary="All indexes.",
                 routes=(Route("GET", "/_list"),),
                 arguments=(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from controllers import arguments
+from router import places
 from router.actions import Argument
 from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
+from router.places import Place
 from storage import dsl
 from storage.contract import Page, Storage
 from storage.query import Search
@@ -97,6 +100,19 @@ def targets(request: Request, storage: Storage) -> list[_Place]:
     return places
 
 
+def target_places(request: Request) -> Sequence[Place]:
+    """Every place that a search names, in `index` and `collection` or within `targets`."""
+    try:
+        value = arguments.structure(request, "targets")
+    except RouterError:
+        value = None
+    found = [*places.named(request)]
+    for target in value if isinstance(value, list) else ():
+        if isinstance(target, dict):
+            found += _named_in(target)
+    return found
+
+
 def listed(page: Page) -> JsonObject:
     """One page as results show it."""
     hits: list[Json] = [
@@ -110,6 +126,15 @@ def listed(page: Page) -> JsonObject:
         for hit in page.hits
     ]
     return {"hits": hits, "total": page.total}
+
+
+def _named_in(target: JsonObject) -> list[Place]:
+    index, collections = target.get("index"), target.get("collections")
+    if not isinstance(index, str):
+        return []
+    if not isinstance(collections, list) or not collections:
+        return [(index, None)]
+    return [(index, each) for each in collections if isinstance(each, str)]
 
 
 def _body(request: Request) -> JsonObject:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Reply, Request
 from router.errors import RouterError
@@ -140,6 +141,7 @@ class Server:
                 controller="server",
                 name="adminExists",
                 handler=self.admin_exists,
+                places=places.nowhere,
                 summary="Whether an administrator exists.",
                 routes=(Route("GET", "/_adminExists"),),
                 result="`{exists: boolean}`",
@@ -148,6 +150,7 @@ class Server:
                 controller="server",
                 name="healthCheck",
                 handler=self.health_check,
+                places=places.nowhere,
                 summary="The state of the services this router lives on.",
                 routes=(Route("GET", "/_healthCheck"),),
                 arguments=(
@@ -160,6 +163,7 @@ class Server:
                 controller="server",
                 name="info",
                 handler=self.describe,
+                places=places.nowhere,
                 summary="What runs here: version, routes, memory, services.",
                 routes=(Route("GET", "/"), Route("GET", "/_serverInfo")),
                 result="`{serverInfo: {kuzzle: {api, version, uptime, …}, services}}`",
@@ -172,6 +176,7 @@ class Server:
                 controller="server",
                 name="metrics",
                 handler=self.metrics,
+                places=places.nowhere,
                 summary="Requests and connections at work on this node.",
                 routes=(Route("GET", "/_metrics"),),
                 result="`{api: {concurrentRequests, pendingRequests}, network: {connections}, "
@@ -181,6 +186,7 @@ class Server:
                 controller="server",
                 name="now",
                 handler=self.now,
+                places=places.nowhere,
                 summary="The time, in milliseconds since 1970.",
                 routes=(Route("GET", "/_now"),),
                 result="`{now: integer}`",
@@ -189,6 +195,7 @@ class Server:
                 controller="server",
                 name="publicApi",
                 handler=self.public_api,
+                places=places.nowhere,
                 summary="Every action with its HTTP routes; SDKs choose their URLs by it.",
                 routes=(Route("GET", "/_publicApi"),),
                 result="`{<controller>: {<action>: {controller, action, http?}}}`",

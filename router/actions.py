@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from router.envelope import Json, JsonObject, Reply, Request
 from router.errors import RouterError
+from router.places import Places
 
 Handler: TypeAlias = Callable[[Request], Awaitable["Json | Reply"]]
 OrderKey: TypeAlias = Callable[[Request], "Hashable | None"]
@@ -36,6 +37,8 @@ class Action:
 
     Attributes:
         handler: Called with the request once it may run; returns the result, or a `Reply`.
+        places: Which indexes and collections a request names, for rights that are bound to some.
+            Has no default: an action that doesn't say can't be made.
         routes: In the order that the public API lists them (Kuzzle SDKs choose by it).
         rights: The (controller, action) names of which one must be allowed; its own name first.
         order_key: Names the document that a write is about (None: this request has no order);
@@ -48,6 +51,7 @@ class Action:
     controller: str
     name: str
     handler: Handler
+    places: Places
     summary: str
     routes: tuple[Route, ...] = ()
     arguments: tuple[Argument, ...] = ()

@@ -11,6 +11,7 @@ from msgspec import UnsetType
 
 from controllers.device_manager.models import COMMONS, AssetModel, Models, Slot
 from protocols.codec.frame import dumps
+from router import places
 from router.actions import Action, ActionTable, Handler, Route
 from router.envelope import Json, JsonObject, Reply, Request
 from router.errors import RouterError
@@ -205,6 +206,7 @@ def _action(controller: str, name: str, definition: Definition) -> Action:
         controller=controller,
         name=name,
         handler=_checked(handler),
+        places=places.own,
         summary=summary,
         routes=tuple(_route(controller, name, route) for route in routes or [default]),
         body="optional",

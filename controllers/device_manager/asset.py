@@ -12,6 +12,7 @@ from controllers.device_manager.forms import Form
 from controllers.device_manager.imports import Imports
 from controllers.device_manager.twins import Birth, Change, Twins, asset_id, fresh
 from controllers.writes import changed, described
+from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Request
 from router.settings import DocumentSettings
@@ -128,6 +129,7 @@ class AssetController:
             controller=self.form.controller,
             name="importAssets",
             handler=self.import_assets,
+            places=places.engine_assets,
             summary="Create assets from CSV text, a row each; a bad row spoils no other.",
             routes=(Route("POST", self.form.path("/_import")),),
             arguments=(

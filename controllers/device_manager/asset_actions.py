@@ -6,6 +6,7 @@ from typing import Final
 
 from controllers import arguments, searches
 from controllers.device_manager.forms import Form, born_id, named_id
+from router import places
 from router.actions import Action, Argument, Handler
 
 REFUSED: Final = (
@@ -48,6 +49,7 @@ def create(form: Form, handler: Handler, *, error: str, extra: tuple[Argument, .
         controller=form.controller,
         name="create",
         handler=handler,
+        places=places.engine_assets,
         summary="Create an asset; its id is `[type-]model-reference` unless given.",
         routes=form.routes("create"),
         arguments=(engine_argument(form), arguments.REFRESH, *_BIRTH, *extra),
@@ -66,6 +68,7 @@ def delete(form: Form, handler: Handler, *, extra: tuple[Argument, ...] = ()) ->
         controller=form.controller,
         name="delete",
         handler=handler,
+        places=places.engine_assets,
         summary="Delete an asset.",
         routes=form.routes("delete"),
         arguments=(engine_argument(form), arguments.ID, arguments.REFRESH, strict, *extra),
@@ -82,6 +85,7 @@ def get(form: Form, handler: Handler) -> Action:
         controller=form.controller,
         name="get",
         handler=handler,
+        places=places.engine_assets,
         summary="Get an asset.",
         routes=form.routes("get"),
         arguments=(engine_argument(form), arguments.ID),
@@ -97,6 +101,7 @@ def search(form: Form, handler: Handler) -> Action:
         controller=form.controller,
         name="search",
         handler=handler,
+        places=places.engine_assets,
         summary="Find assets of an engine.",
         routes=form.routes("search"),
         arguments=(engine_argument(form), *searches.ARGUMENTS),
@@ -115,6 +120,7 @@ def update(
         controller=form.controller,
         name="update",
         handler=handler,
+        places=places.engine_assets,
         summary="Apply partial changes to an asset. Body: " + body,
         routes=form.routes("update"),
         arguments=(
@@ -138,6 +144,7 @@ def upsert(form: Form, handler: Handler, *, error: str, extra: tuple[Argument, .
         controller=form.controller,
         name="upsert",
         handler=handler,
+        places=places.engine_assets,
         summary="Create an asset, or update the one with that model and reference.",
         routes=form.routes("upsert"),
         arguments=(

@@ -9,6 +9,7 @@ from controllers.arguments import NAMED
 from controllers.device_manager.engines import COLLECTIONS, CONFIG, Engines
 from controllers.device_manager.models import COMMONS
 from controllers.writes import author
+from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, Request
 
@@ -60,6 +61,7 @@ class EngineController:
                 controller="device-manager/engine",
                 name="create",
                 handler=self.create,
+                places=places.engine,
                 summary="Make an index a device-manager engine, creating it if need be.",
                 routes=(Route("POST", _PATH),),
                 arguments=(_INDEX, _GROUP),
@@ -75,6 +77,7 @@ class EngineController:
                 controller="device-manager/engine",
                 name="delete",
                 handler=self.delete,
+                places=places.engine,
                 summary="Remove an engine's collections; its index and `config` stay.",
                 routes=(Route("DELETE", _PATH),),
                 arguments=(_INDEX,),
@@ -89,6 +92,7 @@ class EngineController:
                 controller="device-manager/engine",
                 name="exists",
                 handler=self.exists,
+                places=places.engine,
                 summary="Whether an index is an engine.",
                 routes=(Route("GET", f"{_PATH}/_exists"),),
                 arguments=(_INDEX,),
@@ -99,6 +103,7 @@ class EngineController:
                 controller="device-manager/engine",
                 name="list",
                 handler=self.list,
+                places=places.nowhere,
                 summary="All engines.",
                 routes=(Route("GET", "/_/device-manager/engines"),),
                 result="`{engines: [{index, group, name}]}`",
@@ -107,6 +112,7 @@ class EngineController:
                 controller="device-manager/engine",
                 name="update",
                 handler=self.update,
+                places=places.engine,
                 summary="Bring an engine's mappings up to date with the models.",
                 routes=(Route("PUT", _PATH),),
                 arguments=(_INDEX, _GROUP),

@@ -16,6 +16,7 @@ import websockets
 from router.actions import Action, ActionTable
 from router.dispatch import Router
 from router.envelope import Json, Request
+from router.places import nowhere
 from router.settings import (
     FrameSettings,
     HttpSettings,
@@ -186,7 +187,9 @@ class TestRequests:
             seen.append(request)
             return None
 
-        table = ActionTable([Action(controller="t", name="see", handler=see, summary="Test.")])
+        table = ActionTable(
+            [Action(controller="t", name="see", handler=see, places=nowhere, summary="Test.")]
+        )
         async with listening(small_router(table)) as server:
             extra = {"X-Site": "caf\u00e9", "Origin": "http://localhost"}
             client = await RawClient.open(server.port, extra=extra)
@@ -293,7 +296,9 @@ class TestRequests:
         async def odd(request: Request) -> Json:
             return {"odd": object()}  # type: ignore[dict-item]
 
-        table = ActionTable([Action(controller="t", name="odd", handler=odd, summary="Test.")])
+        table = ActionTable(
+            [Action(controller="t", name="odd", handler=odd, places=nowhere, summary="Test.")]
+        )
         async with (
             listening(small_router(table)) as server,
             await connect(server.port) as client,
@@ -453,7 +458,9 @@ class TestTheEnd:
             return None
 
         table = small_table(gate)
-        table.add(Action(controller="t", name="note", handler=note, summary="Test."))
+        table.add(
+            Action(controller="t", name="note", handler=note, places=nowhere, summary="Test.")
+        )
         router = small_router(table, at_work=1)
         async with listening(router) as server:
             lost, kept = await RawClient.open(server.port), await RawClient.open(server.port)
@@ -598,6 +605,7 @@ def ordered_router() -> tuple[Router, list[int]]:
         controller="t",
         name="write",
         handler=write,
+        places=nowhere,
         summary="Test.",
         order_key=lambda request: request.string("_id"),
     )

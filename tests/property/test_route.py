@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from protocols.codec.route import RouteTable, decoded, normal, query_arguments
 from router.actions import Action, ActionTable, Route
 from router.envelope import Json, Request
+from router.places import nowhere
 
 NAMES = ("alpha", "beta", "_search", ":one", ":two")
 
@@ -27,7 +28,14 @@ def tables(draw: st.DrawFn) -> ActionTable:
         shape = "/".join(":" if s.startswith(":") else s for s in segments)
         shapes[f"{route.verb} {shape}"] = route
     return ActionTable(
-        Action(controller="c", name=f"a{n}", handler=_nothing, summary="", routes=(route,))
+        Action(
+            controller="c",
+            name=f"a{n}",
+            handler=_nothing,
+            places=nowhere,
+            summary="",
+            routes=(route,),
+        )
         for n, route in enumerate(shapes.values())
     )
 
@@ -70,7 +78,16 @@ def test_any_path_is_matched_or_not(path: str, verb: str) -> None:
     route = Route("GET", "/:one/literal/:two")
     table = RouteTable(
         ActionTable(
-            [Action(controller="c", name="a", handler=_nothing, summary="", routes=(route,))]
+            [
+                Action(
+                    controller="c",
+                    name="a",
+                    handler=_nothing,
+                    places=nowhere,
+                    summary="",
+                    routes=(route,),
+                )
+            ]
         )
     )
     match = table.find(verb, normal(path))

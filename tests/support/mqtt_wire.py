@@ -15,6 +15,7 @@ from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import MqttListener
 from router.actions import Action
 from router.envelope import Json, Request
+from router.places import nowhere
 from router.ports import Dispatcher
 from router.settings import Settings
 from tests.support.small_router import CountingObserver, Gate, small_router, small_table
@@ -50,7 +51,11 @@ async def listening(
         recorded.append(request)
         return {}
 
-    table.add(Action(controller="test", name="record", handler=record, summary="For tests."))
+    table.add(
+        Action(
+            controller="test", name="record", handler=record, places=nowhere, summary="For tests."
+        )
+    )
     listener = MqttListener(
         router or small_router(table), settings or Settings(), observer=observer, node="node-1"
     )

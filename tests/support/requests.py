@@ -9,6 +9,7 @@ from typing import Any
 from router.actions import Action
 from router.envelope import Connection, Request
 from router.errors import RouterError
+from router.places import nowhere
 
 
 def connection(wire: Any = "websocket", id: str = "c1") -> Connection:
@@ -29,7 +30,8 @@ def request(
 def action(name: str, handler: Any, **rest: Any) -> Action:
     """An action of that name."""
     controller, _, action = name.partition(":")
-    return Action(controller=controller, name=action, handler=handler, summary="For tests.", **rest)
+    named = {"controller": controller, "name": action, "handler": handler, "places": nowhere}
+    return Action(**{**named, "summary": "For tests.", **rest})
 
 
 def refused(reader: Callable[[], object]) -> tuple[str, list[Any]]:

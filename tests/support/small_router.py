@@ -10,6 +10,7 @@ from router.dispatch import Router
 from router.envelope import ANONYMOUS, Json, Reply, Request, User
 from router.errors import RouterError
 from router.events import Events
+from router.places import nowhere
 
 
 class OpenAuthority:
@@ -142,5 +143,10 @@ def small_router(
 
 def _action(controller: str, name: str, handler: object, *routes: Route) -> Action:
     return Action(
-        controller=controller, name=name, handler=handler, summary="For tests.", routes=routes
+        controller=controller,
+        name=name,
+        handler=handler,
+        places=nowhere,
+        summary="For tests.",
+        routes=routes,
     )

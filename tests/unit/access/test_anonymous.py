@@ -8,6 +8,7 @@ from access.anonymous import OpenAuthority
 from router.actions import Action
 from router.envelope import ANONYMOUS, Connection, Json, Request
 from router.errors import RouterError
+from router.places import nowhere
 from router.ports import Authority
 
 
@@ -24,7 +25,7 @@ async def test_without_a_token_the_caller_is_anonymous_and_may_do_everything() -
     authority: Authority = OpenAuthority()
     user = await authority.identify(request(None))
     assert user == ANONYMOUS
-    action = Action(controller="test", name="run", handler=nothing, summary="")
+    action = Action(controller="test", name="run", handler=nothing, places=nowhere, summary="")
     assert authority.allows(user, action, request(None))
 
 

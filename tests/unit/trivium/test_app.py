@@ -7,6 +7,7 @@ from router.actions import Action, ActionTable, Route
 from router.envelope import Connection, Reply, Request
 from router.errors import RouterError
 from router.events import Events
+from router.places import nowhere
 from router.settings import Settings
 from tests.support.routers import open_router
 from trivium import App
@@ -123,7 +124,9 @@ class TestControllers:
         async def now(request):
             return None
 
-        table = ActionTable([Action(controller="server", name="now", handler=now, summary="")])
+        table = ActionTable(
+            [Action(controller="server", name="now", handler=now, places=nowhere, summary="")]
+        )
         app = App()
         app.controller.register("server", {"later": hello})
         with pytest.raises(ValueError, match="server is taken"):

@@ -6,6 +6,7 @@ from router.actions import Action, ActionTable
 from router.envelope import JsonObject, Reply, Request
 from router.errors import RouterError
 from router.events import Events
+from router.places import nowhere
 from tests.support.routers import open_router
 from trivium.sdk import Sdk
 
@@ -35,7 +36,7 @@ async def refuse(request: Request) -> Reply:
 
 
 def action(controller: str, name: str, handler) -> Action:
-    return Action(controller=controller, name=name, handler=handler, summary="")
+    return Action(controller=controller, name=name, handler=handler, places=nowhere, summary="")
 
 
 def sdk(*more: Action) -> Sdk:
