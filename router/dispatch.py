@@ -11,18 +11,23 @@ import msgspec
 import structlog
 
 from router.actions import Action, ActionTable
+from router.addresses import network_of
 from router.admission import Admission
 from router.envelope import ANONYMOUS, Json, Reply, Request, Response, User
-from router.errors import RouterError
+from router.errors import RouterError, TooSoonError
 from router.events import Events, Exchange, is_cancelled
 from router.order import Order, Turn
 from router.ports import Authority
+from router.rates import Rates
 
 CURRENT: Final[ContextVar[str]] = ContextVar("trivium_request_id")
 """Id of the request that is being answered, for the lines that are logged meanwhile."""
 
 # Whether a call of the application is being answered whose pipes may call again.
 _WITHIN_CALL: Final[ContextVar[bool]] = ContextVar("trivium_within_call", default=False)
+
+_LOGIN: Final = ("auth", "login")
+_LOGOUT: Final = ("auth", "logout")
 
 _log: Final = structlog.get_logger("trivium.router")
 
@@ -37,8 +42,8 @@ class Meter(Protocol):
 class Router:
     """Answers requests from an action table.
 
-    In this order: a turn, admission, the user, rights, the before pipes, the action, the
-    after pipes, the answer.
+    In this order: a turn, admission, the user, its rate, rights, the before pipes, the action,
+    the after pipes, the answer.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Router:
         self._authority = authority
         self._meter = meter
         self._order = Order()
+        self._rates = Rates()
 
     async def dispatch(self, request: Request) -> Response:
         """The answer to a request that came in from outside; raises nothing but cancellation."""
@@ -76,6 +82,8 @@ class Router:
                 user = await self._authority.identify(request)
                 if user is not request.user:
                     request = request.replace(user=user)
+                if user.rate_limit:
+                    self._spend(user, request)
                 self._allow(user, action, request)
                 response = await self._act(action, request)
             finally:
@@ -129,6 +137,17 @@ class Router:
         # Before the first await, so that the order is that of arrival.
         key = None if action.order_key is None else action.order_key(request)
         return None if key is None else self._order.take((request.connection.id, key))
+
+    def _spend(self, user: User, request: Request) -> None:
+        is_anonymous = user.id == ANONYMOUS.id
+        name = (request.controller, request.action)
+        # Logging in has limits of its own, and nobody shall be kept from logging out.
+        if name == _LOGIN or (name == _LOGOUT and not is_anonymous):
+            return
+        # One stranger's flood shall not shut the others out (the peer counts all together).
+        key = (user.id, network_of(request.connection.address)) if is_anonymous else user.id
+        if not self._rates.spend(key, user.rate_limit):
+            raise TooSoonError("api.process.too_many_requests", retry_after_s=1)
 
     def _allow(self, user: User, action: Action, request: Request) -> None:
         if self._authority.allows(user, action, request):
@@ -210,6 +229,7 @@ def failed(request: Request, error: RouterError) -> Response:
         index=request.index,
         collection=request.collection,
         volatile=request.volatile,
+        headers=error.headers,
     )
 
 

@@ -27,10 +27,14 @@ _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class User(msgspec.Struct, frozen=True):
-    """Who asks: the id that is written into documents and the profiles that give rights."""
+    """Who asks: the id that is written into documents and the profiles that give rights.
+
+    `rate_limit` is how many requests the user may make in a second; 0 is any number.
+    """
 
     id: str
     profile_ids: tuple[str, ...] = ()
+    rate_limit: int = 0
 
 
 ANONYMOUS: Final = User("-1", ("anonymous",))
@@ -251,7 +255,10 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 def refusal(error: RouterError, *, request_id: str | None = None) -> Response:
     """The answer to a frame that never became a request."""
     return Response(
-        request_id=request_id or str(uuid.uuid4()), status=error.status, error=error.to_json()
+        request_id=request_id or str(uuid.uuid4()),
+        status=error.status,
+        error=error.to_json(),
+        headers=error.headers,
     )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from router.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from router.envelope import Json, JsonObject
+
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class RouterError(Exception):
@@ -30,6 +35,11 @@ class RouterError(Exception):
         self.message = entry.render(self.props)
         super().__init__(self.message)
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the answer carries beside the error object."""
+        return _NO_HEADERS
+
     def to_json(self) -> JsonObject:
         """The error object of the envelope."""
         return {
@@ -40,3 +50,16 @@ class RouterError(Exception):
             "status": self.status,
             **self.extra,
         }
+
+
+class TooSoonError(RouterError):
+    """A refusal that ends by itself; the client is told when to come back (RFC 9110, 10.2.3)."""
+
+    def __init__(self, id: str, *props: Json, retry_after_s: float) -> None:
+        super().__init__(id, *props)
+        self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Whole seconds, at least one."""
+        return {"Retry-After": str(max(1, math.ceil(self.retry_after_s)))}

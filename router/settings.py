@@ -52,6 +52,34 @@ class LimitSettings(Section):
     )
 
 
+class LoginSettings(Section):
+    """How often somebody may fail to log in before having to wait."""
+
+    failures: int = Field(
+        5, ge=1, description="Failed logins of a user from one address before the next has to wait."
+    )
+    failures_per_address: int = Field(
+        50, ge=1, description="Failed logins from one address, of whatever users, before the same."
+    )
+    failures_per_user: int = Field(
+        100,
+        ge=1,
+        description="Failed logins of a user from whatever addresses; beyond them an address that "
+        "the user never logged in from has one try before it has to wait.",
+    )
+    delay_s: float = Field(
+        1.0, gt=0, description="Seconds of the first wait; each further failure doubles it."
+    )
+    delay_max_s: float = Field(900.0, gt=0, description="Seconds of the longest wait.")
+    forget_s: float = Field(3_600.0, gt=0, description="Seconds until failures are forgotten.")
+    familiar_days: float = Field(
+        30.0, gt=0, description="Days that an address a user logged in from counts as the user's."
+    )
+    remembered: int = Field(
+        20_000, ge=100, description="Users, addresses and pairs of them remembered, of each kind."
+    )
+
+
 class HttpSettings(Section):
     """The HTTP wire."""
 
@@ -210,6 +238,7 @@ class Settings(Section):
     server: ServerSettings = ServerSettings()
     frame: FrameSettings = FrameSettings()
     limits: LimitSettings = LimitSettings()
+    logins: LoginSettings = LoginSettings()
     http: HttpSettings = HttpSettings()
     websocket: WebSocketSettings = WebSocketSettings()
     mqtt: MqttSettings = MqttSettings()

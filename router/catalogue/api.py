@@ -80,7 +80,7 @@ ENTRIES: Final = {
         0x0202000C, 401, 'Pages of the origin "%s" may not call this router.'
     ),
     "api.process.too_many_logins_requests": Entry(
-        0x0202000D, 429, "Too many logins at once; try again in a second."
+        0x0202000D, 429, "Too many attempts to log in; try again later."
     ),
     "api.process.forbidden_embedded_sdk_action": Entry(
         0x0202000E, 500, "The application itself can't call %s:%s%s."

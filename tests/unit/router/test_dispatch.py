@@ -444,3 +444,83 @@ class TestCalls:
         async with asyncio.timeout(5):
             answer = await house.router.call(request(n=1), events=True)
         assert answer.result == [1, 2]
+
+
+# -- the rate of a user -------------------------------------------------------------------
+
+
+class Limiting:
+    """Everybody may do everything, so often a second; the token is the user's id."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    async def identify(self, request: Request) -> User:
+        return User(request.jwt or ANONYMOUS.id, (), self.limit)
+
+    def allows(self, user: User, action: Action, request: Request) -> bool:
+        return True
+
+
+class Crowd:
+    """A router that limits its users, and requests from several addresses."""
+
+    def __init__(self, limit: int) -> None:
+        names = ("test:run", "auth:login", "auth:logout")
+        self.router = Router(
+            ActionTable(action(name, echo) for name in names),
+            events=Events(lambda event, error: None),
+            authority=Limiting(limit),
+            admission=Admission(at_work=10, waiting=10),
+            meter=Tally(),
+        )
+
+    async def ask(
+        self, user: str | None, name: str = "test:run", address: str = "192.0.2.1"
+    ) -> Response:
+        asked = request(name)
+        connection = msgspec.structs.replace(asked.connection, address=address)
+        return await self.router.dispatch(asked.replace(jwt=user, connection=connection))
+
+    async def flood(self, user: str | None, name: str = "test:run", count: int = 20) -> list[int]:
+        # Twice the limit may pass around the turn of a second; 20 is many times the limit.
+        return [(await self.ask(user, name)).status for _ in range(count)]
+
+
+async def test_a_user_beyond_its_rate_is_refused() -> None:
+    crowd = Crowd(3)
+    statuses = await crowd.flood("ada")
+    assert statuses[:3] == [200, 200, 200]
+    assert 429 in statuses
+    answer = next(a for a in [await crowd.ask("ada") for _ in range(10)] if a.status == 429)
+    assert_refused(answer, "api.process.too_many_requests")
+    assert answer.headers == {"Retry-After": "1"}
+
+
+async def test_another_user_is_not() -> None:
+    crowd = Crowd(3)
+    await crowd.flood("ada")
+    assert (await crowd.ask("bob")).status == 200
+
+
+async def test_no_rate_is_no_limit() -> None:
+    assert set(await Crowd(0).flood("ada", count=500)) == {200}
+
+
+async def test_strangers_count_by_their_address() -> None:
+    crowd = Crowd(3)
+    assert 429 in await crowd.flood(None)
+    assert (await crowd.ask(None, address="192.0.2.2")).status == 200
+
+
+async def test_login_has_other_limits() -> None:
+    crowd = Crowd(3)
+    assert set(await crowd.flood(None, "auth:login")) == {200}
+    assert set(await crowd.flood("ada", "auth:login")) == {200}
+
+
+async def test_nobody_is_kept_from_logging_out() -> None:
+    crowd = Crowd(3)
+    await crowd.flood("ada")
+    assert set(await crowd.flood("ada", "auth:logout")) == {200}
+    assert 429 in await crowd.flood(None, "auth:logout")
