@@ -25,7 +25,7 @@ from storage.opensearch.store import OpenSearchStorage
 from tests.support.opensearch import OpenSearchServer
 
 INDEX, COLLECTION = "fleet", "assets"
-ALIAS = places.alias(places.physical(INDEX, COLLECTION))
+ALIAS = places.alias(places.PUBLIC.physical(INDEX, COLLECTION))
 MAPPING = {
     "properties": {
         "model": {"type": "keyword"},
@@ -64,7 +64,7 @@ def one_by_one(client: Client) -> Update:
         except RefusedError:  # another caller was faster: a conflict counts as done
             return
         row = {"index": INDEX, "id": id, "changes": {"battery": value}}
-        changes = places.alias(places.CHANGES)
+        changes = places.alias(places.PUBLIC.changes)
         await client.request("PUT", changes, "_create", f"{id}@{done['_seq_no']}", body=row)
 
     return update

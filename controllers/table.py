@@ -27,12 +27,14 @@ class Surroundings:
     """What the controllers work with.
 
     Attributes:
+        private: Users, roles, profiles, credentials and tokens; nothing that clients may search.
         engines: Prepared (`await engines.prepare()`) before the first request.
         node: The id of this node.
         version: The version of this router.
     """
 
     storage: Storage
+    private: Storage
     events: Events
     settings: Settings
     engines: Engines

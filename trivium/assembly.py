@@ -20,7 +20,7 @@ from router.events import Events
 from router.observe import Observer
 from router.settings import Settings
 from storage.contract import Storage
-from storage.transfer import Transferable
+from trivium import stores
 from trivium.app import App
 from trivium.version import VERSION
 
@@ -32,19 +32,27 @@ class Core:
 
     Args:
         storage: Where documents live; None for the engine of the settings.
+        private: Where users, rights and tokens live, which no client may read or search. None for
+            the engine of the settings, or for memory if `storage` is given.
 
     Raises:
         RouterError: `network.http.duplicate_url`.
         ValueError: A controller or model of the application can't be taken in.
     """
 
-    def __init__(self, app: App, settings: Settings, storage: Storage | None) -> None:
+    def __init__(
+        self,
+        app: App,
+        settings: Settings,
+        storage: Storage | None = None,
+        private: Storage | None = None,
+    ) -> None:
         self.node = f"trivium-{uuid.uuid4().hex[:12]}"
         self.observer = Observer()
         self.events = Events(_hook_failed)
         limits = settings.limits
         self.admission = Admission(at_work=limits.requests_at_work, waiting=limits.requests_waiting)
-        self.storage = make_storage(settings) if storage is None else storage
+        self.storage, self.private = stores.pair(settings, storage, private)
         models = Models()
         app.models.add_to(models)
         admin_index = settings.device_manager.admin_index
@@ -52,6 +60,7 @@ class Core:
         self.table = build_table(
             Surroundings(
                 storage=self.storage,
+                private=self.private,
                 events=self.events,
                 settings=settings,
                 engines=self.engines,
@@ -90,18 +99,6 @@ class Wires:
             upgrade=self.websocket.upgrade,
         )
         self.mqtt = MqttListener(core.router, settings, observer=core.observer, node=core.node)
-
-
-def make_storage(settings: Settings) -> Transferable:
-    """The engine that the settings name, not opened yet."""
-    # Only the engine in use is loaded: the driver of the other one takes its time at the start.
-    if settings.storage.engine == "opensearch":
-        from storage.opensearch.store import OpenSearchStorage  # noqa: PLC0415
-
-        return OpenSearchStorage(settings.opensearch)
-    from storage.sqlite.store import SqliteStorage  # noqa: PLC0415
-
-    return SqliteStorage(settings.storage)
 
 
 def _hook_failed(event: str, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""One router's life: the store is opened first and closed last, requests are never dropped."""
+"""One router's life: the stores are opened first and closed last, requests are never dropped."""
 
 from __future__ import annotations
 
@@ -31,13 +31,20 @@ class Server:
     """One router with its wires.
 
     Args:
-        storage: Where documents live; None for the embedded store of the settings.
+        storage: Where documents live; None for the store of the settings.
+        private: Where users and rights live; see `Core`.
 
     Raises:
         StartError: The application declares something that can't be served.
     """
 
-    def __init__(self, app: App, settings: Settings, storage: Storage | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        settings: Settings,
+        storage: Storage | None = None,
+        private: Storage | None = None,
+    ) -> None:
         self.app = app
         self.settings = settings
         self.host = settings.server.host
@@ -47,7 +54,7 @@ class Server:
         self._undo = contextlib.AsyncExitStack()
         self._stops: list[Callable[[float], Awaitable[None]]] = []
         try:
-            self.core = Core(app, settings, storage)
+            self.core = Core(app, settings, storage, private)
         except (RouterError, ValueError) as error:
             raise StartError(f"the application can't be served: {error}") from error
         self.wires = Wires(self.core, settings, is_ready=self._has_room)
@@ -90,8 +97,9 @@ class Server:
 
     async def _open_store(self, undo: contextlib.AsyncExitStack) -> None:
         try:
-            await self.core.storage.open()
-            undo.push_async_callback(self.core.storage.close)
+            for store in (self.core.storage, self.core.private):
+                await store.open()
+                undo.push_async_callback(store.close)
             await self.core.engines.prepare()
         except (StoreOpenError, RouterError, OSError) as error:
             raise StartError(f"the store can't be opened: {error}") from error
@@ -122,14 +130,17 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def running(
-    app: App, settings: Settings, storage: Storage | None = None
+    app: App,
+    settings: Settings,
+    storage: Storage | None = None,
+    private: Storage | None = None,
 ) -> AsyncIterator[Server]:
     """A router that serves for the time of the block.
 
     Raises:
         StartError: See `Server`.
     """
-    server = Server(app, settings, storage)
+    server = Server(app, settings, storage, private)
     await server.start()
     try:
         yield server

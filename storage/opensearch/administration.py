@@ -32,6 +32,7 @@ class Administration:
     def __init__(self, client: Client, registry: Registry, replicas: str) -> None:
         self._client = client
         self._registry = registry
+        self._scope = registry.scope
         self._replicas = replicas
 
     @property
@@ -53,7 +54,7 @@ class Administration:
         """Remove an index and everything in it. Raises: `unknown_index`, faults."""
         async with self._registry.lock:
             collections = self._catalog.of_index(index)
-            for each in (*(each.physical for each in collections), places.keeper(index)):
+            for each in (*(each.physical for each in collections), self._scope.keeper(index)):
                 await self._remove(each)
             self._registry.catalog = self._catalog.without(collections, [index])
 
@@ -96,20 +97,20 @@ class Administration:
 
     async def _keep(self, index: str) -> bool:
         """Make the hidden collection; False if it was there."""
-        name = places.keeper(index)
+        name = self._scope.keeper(index)
         is_new = await self._create(name, name, {"dynamic": "false"}) is not None
         self._registry.catalog = Catalog(self._catalog.indexes | {index}, self._catalog.collections)
         return is_new
 
     async def _make(self, mapping: Mapping) -> bool:
-        name = places.physical(mapping.index, mapping.collection)
+        name = self._scope.physical(mapping.index, mapping.collection)
         if await self._has_alias(places.alias(name)):
             return False
         # The name may be taken by an index with another alias (Kuzzle reference, 4.1).
         for physical in (name, f"{name[:248]}.{secrets.randbelow(100_000)}"):
             uuid = await self._create(physical, name, server_mapping(mapping))
             if uuid is not None:
-                made = Collection(mapping, physical, uuid)
+                made = Collection(mapping, physical, uuid, self._scope)
                 self._registry.catalog = self._catalog.with_collection(made)
                 return True
         return False

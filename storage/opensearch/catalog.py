@@ -35,6 +35,7 @@ class Collection:
     mapping: Mapping
     physical: str
     uuid: str
+    scope: places.Scope
     is_foreign: bool = False
 
     @property
@@ -45,7 +46,7 @@ class Collection:
     @property
     def alias(self) -> str:
         """What the server is asked for."""
-        return places.alias(places.physical(*self.name))
+        return places.alias(self.scope.physical(*self.name))
 
     @property
     def sort_id(self) -> str:
@@ -99,21 +100,21 @@ class Catalog:
         return replace(self, indexes=self.indexes.difference(indexes), collections=kept)
 
 
-async def load(client: Client) -> Catalog:
-    """The picture that the server has now. Missing aliases are added (`generateMissingAliases`
-    of the peer). Raises: `storage.opensearch.faults`."""
-    found = await client.request("GET", places.EVERY, params={"expand_wildcards": "all"})
+async def load(client: Client, scope: places.Scope) -> Catalog:
+    """The picture of a scope that the server has now. Missing aliases are added
+    (`generateMissingAliases` of the peer). Raises: `storage.opensearch.faults`."""
+    found = await client.request("GET", scope.every, params={"expand_wildcards": "all"})
     indexes: set[str] = set()
     collections: dict[Name, Collection] = {}
     for physical, told in found.items():
-        name, has_alias = _name(physical, told)
+        name, has_alias = _name(scope, physical, told)
         if name is None:
             continue
         indexes.add(name[0])
         if name[1] == RESERVED_COLLECTION:
             continue
         if not has_alias:
-            await client.request("PUT", physical, "_alias", places.alias(places.physical(*name)))
+            await client.request("PUT", physical, "_alias", places.alias(scope.physical(*name)))
         uuid = object_at(told, "settings", "index").get("uuid")
         found_mapping = object_at(told, "mappings")
         hidden = object_at(found_mapping, "properties", places.HIDDEN)
@@ -122,7 +123,7 @@ async def load(client: Client) -> Catalog:
             await client.request("PUT", physical, "_mapping", body=added)
         mapping = read_mapping(name, found_mapping)
         is_foreign = "properties" not in hidden
-        collections[name] = Collection(mapping, physical, str(uuid), is_foreign)
+        collections[name] = Collection(mapping, physical, str(uuid), scope, is_foreign)
     return Catalog(frozenset(indexes), collections)
 
 
@@ -167,9 +168,9 @@ def _is_known(name: Name, properties: JsonObject) -> bool:
     return True
 
 
-def _name(physical: str, told: Json) -> tuple[Name | None, bool]:
+def _name(scope: places.Scope, physical: str, told: Json) -> tuple[Name | None, bool]:
     for alias in object_at(told, "aliases"):
-        name = places.named(alias) if alias.startswith("@") else None
+        name = scope.named(alias) if alias.startswith("@") else None
         if name is not None:
             return name, True
-    return places.named(physical), False
+    return scope.named(physical), False

@@ -51,8 +51,9 @@ class Feed:
     to write stays in the document, and whoever writes that next projects it first.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, scope: places.Scope) -> None:
         self._client = client
+        self._own = scope.changes
         self._queue: deque[tuple[str, bytes]] = deque()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
@@ -64,9 +65,9 @@ class Feed:
     async def open(self, replicas: str) -> None:
         """Make the index unless it is there; know its id. Raises: faults."""
         made: JsonObject = {**MAPPING, "_meta": {"feed": str(uuid.uuid4())}}
-        await make(self._client, places.CHANGES, made, replicas)
-        told = await self._client.request("GET", places.CHANGES, "_mapping")
-        self.id = str(object_at(told, places.CHANGES, "mappings", "_meta").get("feed"))
+        await make(self._client, self._own, made, replicas)
+        told = await self._client.request("GET", self._own, "_mapping")
+        self.id = str(object_at(told, self._own, "mappings", "_meta").get("feed"))
         newest = await self._search({"size": 1, "sort": [{"_seq_no": "desc"}], "_source": ["at"]})
         for hit in newest:
             at = object_at(hit, "_source").get("at")
@@ -113,7 +114,7 @@ class Feed:
         """Whether the row of this version is in, and was this operation's. Raises: faults."""
         name = places.key(collection.uuid, f"{id}@{version}")
         try:
-            found = await self._client.request("GET", places.CHANGES, "_doc", name)
+            found = await self._client.request("GET", self._own, "_doc", name)
         except RefusedError as error:
             if error.status == 404:
                 return False
@@ -162,7 +163,7 @@ class Feed:
         """The rows after `since`. Raises: `trivium.feed.gone`, faults."""
         await self.settled()
         newest = await self._checkpoint()
-        await self._client.request("POST", places.CHANGES, "_refresh")
+        await self._client.request("POST", self._own, "_refresh")
         # A row's seq is its number in the index, counted from one.
         if since - 1 > newest:
             raise RouterError("trivium.feed.gone", since)
@@ -177,15 +178,13 @@ class Feed:
 
     async def _checkpoint(self) -> int:
         """The last number below which no row can still come."""
-        told = await self._client.request(
-            "GET", places.CHANGES, "_stats", params={"level": "shards"}
-        )
-        shards = object_at(told, "indices", places.CHANGES, "shards").get("0")
+        told = await self._client.request("GET", self._own, "_stats", params={"level": "shards"})
+        shards = object_at(told, "indices", self._own, "shards").get("0")
         numbers = [object_at(shard, "seq_no").get("global_checkpoint") for shard in objects(shards)]
         return max((each for each in numbers if isinstance(each, int)), default=-1)
 
     async def _search(self, body: JsonObject) -> list[JsonObject]:
-        found = await self._client.request("POST", places.CHANGES, "_search", body=body)
+        found = await self._client.request("POST", self._own, "_search", body=body)
         return objects(object_at(found, "hits").get("hits"))
 
 
@@ -212,7 +211,7 @@ def _check(answers: list[JsonObject]) -> None:
 
 def _line(name: str, collection: Collection, id: str, row: JsonObject, op: str) -> bytes:
     index, own = collection.name
-    head = {"create": {"_index": places.alias(places.CHANGES), "_id": name}}
+    head = {"create": {"_index": places.alias(collection.scope.changes), "_id": name}}
     kept = {key: value for key, value in row.items() if key != "isWhole"}
     body = {"index": index, "collection": own, "id": id, "op": op, **kept}
     return orjson.dumps(head) + b"\n" + orjson.dumps(body) + b"\n"

@@ -61,7 +61,7 @@ def _is_odd(verdict: Verdict) -> bool:
 
 def _bury(collection: Collection, turn: Turn) -> bytes:
     head: JsonObject = {
-        "_index": places.alias(places.GRAVES),
+        "_index": places.alias(collection.scope.graves),
         "_id": places.key(collection.uuid, turn.id),
     }
     return _line(head, turn.before.grave) + pack_grave(turn.id, collection.uuid, turn.after) + b"\n"

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Final
 
 from storage.names import MAX_ID_BYTES, RESERVED_COLLECTION
-
-PUBLIC: Final = "&"
-"""First character of the indexes that hold collections (Kuzzle reference, "Storage model")."""
-
-EVERY: Final = "&*"
-"""All of them."""
-
-CHANGES: Final = "%trivium.changes"
-"""The rows of the changes feed. `%` marks what is the router's own, as in the peer."""
-
-GRAVES: Final = "%trivium.tombstones"
-"""The last version of each document that was deleted."""
 
 HIDDEN: Final = "_trivium"
 """The field of each document that holds its version and its last change; never shown."""
@@ -30,28 +19,56 @@ LAST: Final = "last"
 """In the hidden field: everything else, which the server doesn't look into."""
 
 
-def physical(index: str, collection: str) -> str:
-    """The index of a new collection."""
-    return f"{PUBLIC}{index}.{collection}"
+_OWN: Final = "trivium"
+"""The index that the feeds and tombstones are in; never one of a scope's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One of the two stores that share a server, and never see each other.
+
+    Attributes:
+        prefix: First character of its indexes (Kuzzle reference, "Storage model").
+        changes: The index of the rows of its changes feed.
+        graves: The index of the last version of each of its documents that was deleted.
+    """
+
+    prefix: str
+    changes: str
+    graves: str
+
+    @property
+    def every(self) -> str:
+        """All its indexes, and what else begins like them."""
+        return f"{self.prefix}*"
+
+    def physical(self, index: str, collection: str) -> str:
+        """The index of a new collection."""
+        return f"{self.prefix}{index}.{collection}"
+
+    def keeper(self, index: str) -> str:
+        """The index that keeps an index without collections alive."""
+        return self.physical(index, RESERVED_COLLECTION)
+
+    def named(self, alias_or_index: str) -> tuple[str, str] | None:
+        """The index and collection that a name stands for; None if it is somebody else's."""
+        name = alias_or_index.removeprefix("@")
+        if not name.startswith(self.prefix) or name.startswith(f"%{_OWN}."):
+            return None
+        index, dot, collection = name.removeprefix(self.prefix).partition(".")
+        return (index, collection) if index and dot and collection else None
+
+
+PUBLIC: Final = Scope("&", "%trivium.changes", "%trivium.tombstones")
+"""What clients' documents live in."""
+
+PRIVATE: Final = Scope("%", "%trivium.private-changes", "%trivium.private-tombstones")
+"""What is the router's own, as in the peer: users, rights, credentials, tokens."""
 
 
 def alias(name: str) -> str:
     """What an index is always called by: writing to a missing one never creates it."""
     return f"@{name}"
-
-
-def keeper(index: str) -> str:
-    """The index that keeps an index without collections alive."""
-    return physical(index, RESERVED_COLLECTION)
-
-
-def named(alias_or_index: str) -> tuple[str, str] | None:
-    """The index and collection that a name stands for; None if it is somebody else's."""
-    name = alias_or_index.removeprefix("@")
-    if not name.startswith(PUBLIC):
-        return None
-    index, dot, collection = name.removeprefix(PUBLIC).partition(".")
-    return (index, collection) if index and dot and collection else None
 
 
 def key(*parts: str) -> str:

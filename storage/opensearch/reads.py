@@ -81,7 +81,7 @@ async def fetch_records(
     client: Client, collection: Collection, ids: Sequence[str]
 ) -> dict[str, Record]:
     """The records of these ids with their tombstones. Raises: faults."""
-    graves = places.alias(places.GRAVES)
+    graves = places.alias(collection.scope.graves)
     good = [each for each in ids if is_id(each)]
     addresses = [(collection.alias, each) for each in good]
     addresses += [(graves, places.key(collection.uuid, each)) for each in good]

@@ -43,6 +43,7 @@ class Recovery:
     def __init__(self, client: Client, registry: Registry, feed: Feed, clock: Clock) -> None:
         self._client = client
         self._registry = registry
+        self._graves = registry.scope.graves
         self._feed = feed
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
@@ -71,18 +72,18 @@ class Recovery:
         began_ms = self._clock.now_ms()
         since_ms = await self._since()
         if since_ms is not None:
-            await self._client.request("POST", places.GRAVES, "_refresh")
+            await self._client.request("POST", self._graves, "_refresh")
             for collection in list(self._registry.catalog.collections.values()):
                 with _unless_gone():
                     await self._sweep_documents(collection, since_ms)
             await self._sweep_graves(since_ms)
         done: JsonObject = {"swept": began_ms - MARGIN_MS}
-        await self._client.request("PUT", places.GRAVES, "_doc", _CHECKPOINT, body=done)
+        await self._client.request("PUT", self._graves, "_doc", _CHECKPOINT, body=done)
 
     async def _since(self) -> int | None:
         """None for a store that never had a router of this kind."""
         try:
-            found = await self._client.request("GET", places.GRAVES, "_doc", _CHECKPOINT)
+            found = await self._client.request("GET", self._graves, "_doc", _CHECKPOINT)
         except RefusedError as error:
             if error.status == 404:
                 return None
@@ -105,7 +106,7 @@ class Recovery:
     async def _sweep_graves(self, since_ms: int) -> None:
         query: JsonObject = {"range": {"at": {"gte": since_ms}}}
         known = {each.uuid: each for each in self._registry.catalog.collections.values()}
-        async for hits in self._pages(places.alias(places.GRAVES), query):
+        async for hits in self._pages(places.alias(self._graves), query):
             buried: dict[Name, dict[str, Record]] = {}
             for hit in hits:
                 told = object_at(hit, "_source")

@@ -9,6 +9,7 @@ from typing import Final
 from router.envelope import Json
 from router.errors import RouterError
 from storage.mapping import Mapping
+from storage.opensearch import places
 from storage.opensearch.catalog import (
     Catalog,
     Collection,
@@ -30,8 +31,9 @@ _WATCH_EVERY_S: Final = 2.0
 class Registry:
     """Holds the catalog and changes it, one change at a time."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, scope: places.Scope) -> None:
         self._client = client
+        self.scope = scope
         self._reloaded_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self.lock = asyncio.Lock()
@@ -40,7 +42,7 @@ class Registry:
     async def reload(self) -> None:
         """Look at the server again. Raises: faults."""
         async with self.lock:
-            self.catalog = await load(self._client)
+            self.catalog = await load(self._client, self.scope)
         self._reloaded_at = asyncio.get_running_loop().time()
 
     def start(self) -> None:

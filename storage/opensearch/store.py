@@ -61,16 +61,19 @@ class OpenSearchStorage:
     Args:
         connect: How the server is reached.
         read_ms: The system's time in ms since 1970.
+        scope: Which of the two stores of the server this is.
     """
 
     def __init__(
         self,
         settings: OpenSearchSettings,
         *,
+        scope: places.Scope = places.PUBLIC,
         connect: Callable[[OpenSearchSettings], Client] = Client,
         read_ms: Callable[[], int] = system_ms,
     ) -> None:
         self._settings = settings
+        self._scope = scope
         self._connect = connect
         self._clock = Clock(read_ms)
         self._lanes: dict[Name, Lane] = {}
@@ -97,9 +100,9 @@ class OpenSearchStorage:
     async def _open(self, client: Client) -> None:
         settings = self._settings
         await self._wait_for(client)
-        feed, registry = Feed(client), Registry(client)
+        feed, registry = Feed(client, self._scope), Registry(client, self._scope)
         try:
-            await make(client, places.GRAVES, _GRAVES, settings.replicas)
+            await make(client, self._scope.graves, _GRAVES, settings.replicas)
             await feed.open(settings.replicas)
             await registry.reload()
         except (UnreachableError, RefusedError) as fault:

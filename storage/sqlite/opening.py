@@ -16,14 +16,14 @@ from storage.sqlite.lock import FolderLock
 LOCK_NAME: Final = "trivium.lock"
 
 
-def take(folder: Path) -> FolderLock:
-    """Make the folder if it is missing, and lock it.
+def take(folder: Path, mode: int) -> FolderLock:
+    """Make the folder if it is missing, with this mode, and lock it.
 
     Raises:
         StoreOpenError: It can't be made or written to, or another process has it.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode, parents=True, exist_ok=True)
         return FolderLock(folder / LOCK_NAME)
     except OSError as error:
         raise StoreOpenError(f"{folder} can't be written to: {error.strerror}") from error

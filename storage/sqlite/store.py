@@ -37,6 +37,7 @@ class SqliteStorage:
     Args:
         disk: How the file is reached.
         read_ms: The system's time in ms since 1970.
+        folder_mode: Of the folder, if it has to be made; the umask takes its part.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class SqliteStorage:
         *,
         disk: Disk | None = None,
         read_ms: Callable[[], int] = system_ms,
+        folder_mode: int = 0o777,
     ) -> None:
         self._settings = settings
         self._disk = disk or Disk()
+        self._folder_mode = folder_mode
         self._clock = Clock(read_ms)
         self._ledger = Ledger(settings, self._disk, self._clock)
         self._lock: FolderLock | None = None
@@ -60,7 +63,7 @@ class SqliteStorage:
             StoreOpenError: The folder or the file is not what it should be.
         """
         folder = Path(self._settings.data)
-        self._lock = take(folder)
+        self._lock = take(folder, self._folder_mode)
         try:
             with explaining(folder):
                 self._ledger.open()

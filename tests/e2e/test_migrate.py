@@ -62,6 +62,25 @@ def test_a_store_is_brought_into_an_empty_one(tmp_path):
     assert holds(tmp_path / "a") == holds(tmp_path / "b")
 
 
+def test_users_and_rights_come_along(tmp_path):
+    source, target = filled(tmp_path / "a", 3), tmp_path / "b"
+    filled(tmp_path / "a" / "private", 2)
+    done = trivium("migrate", source, f"sqlite:{target}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1] == "2 of users, rights and tokens came with them"
+    assert holds(tmp_path / "a" / "private") == holds(target / "private")
+    assert (target / "private").stat().st_mode & 0o077 == 0
+
+
+def test_a_target_that_has_only_users_is_refused_before_anything_is_copied(tmp_path):
+    source, target = filled(tmp_path / "a", 3), tmp_path / "b"
+    filled(target / "private", 2)
+    refused = trivium("migrate", source, f"sqlite:{target}")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("[X] the target is not empty")
+    assert holds(target).documents == 0
+
+
 def test_a_target_with_documents_is_refused(tmp_path):
     source, target = filled(tmp_path / "a", 3), filled(tmp_path / "b", 2)
     before = holds(tmp_path / "b")

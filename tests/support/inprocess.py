@@ -130,6 +130,7 @@ async def in_process(
     table = build_table(
         Surroundings(
             storage=store,
+            private=MemoryStorage(),
             events=events,
             settings=settings,
             engines=engines,

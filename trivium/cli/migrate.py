@@ -1,13 +1,17 @@
-"""`trivium migrate`: everything that one store has is brought into another, then compared."""
+"""`trivium migrate`: all that one router has is brought into stores of another, then compared.
+
+Documents and, beside them, users, rights and tokens: the public and the private store.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -16,10 +20,13 @@ from router.errors import RouterError
 from router.settings import BadSettingError, load
 from storage.contract import StoreOpenError
 from storage.sqlite.connection import FILE_NAME
-from storage.transfer import NotEmptyError, Total, Transferable, copy, total
-from trivium.assembly import make_storage
+from storage.transfer import NotEmptyError, Total, Transferable, check_empty, copy, total
 from trivium.cli.serve import DEFAULT_CONFIG, engine_of
 from trivium.server import StartError
+from trivium.stores import make_private, make_public
+
+_Pair: TypeAlias = tuple[Transferable, Transferable]
+"""A source and its target."""
 
 
 class MigrateError(Exception):
@@ -34,23 +41,30 @@ def migrate(source: str, target: str, config: Path | None, *, is_resumed: bool) 
     """
     if source == target:
         raise MigrateError("source and target are the same")
-    stores = _store(source, config, must_exist=True), _store(target, config)
+    pairs = list(
+        zip(_stores(source, config, must_exist=True), _stores(target, config), strict=True)
+    )
     try:
-        before, after = asyncio.run(_migrate(*stores, is_resumed=is_resumed))
+        before, after = asyncio.run(_migrate(pairs, is_resumed=is_resumed))
     except NotEmptyError as error:
         return _failed(f"{error}; --resume goes on with a migration that was cut")
     except (RouterError, StoreOpenError) as error:
         return _failed(str(error))
-    if before != after:
-        return _failed(
-            f"the stores differ: {before.documents} documents ({before.checksum[:12]}) in the"
-            f" source, {after.documents} ({after.checksum[:12]}) in the target"
-        )
-    print(f"{after.documents} documents are in {target}, checksum {after.checksum[:12]}")
+    for of_source, of_target in zip(before, after, strict=True):
+        if of_source != of_target:
+            return _failed(
+                f"the stores differ: {of_source.documents} documents ({of_source.checksum[:12]})"
+                f" in the source, {of_target.documents} ({of_target.checksum[:12]}) in the target"
+            )
+    public, private = after
+    print(f"{public.documents} documents are in {target}, checksum {public.checksum[:12]}")
+    print(f"{private.documents} of users, rights and tokens came with them")
     return 0
 
 
-def _store(place: str, config: Path | None, *, must_exist: bool = False) -> Transferable:
+def _stores(
+    place: str, config: Path | None, *, must_exist: bool = False
+) -> tuple[Transferable, Transferable]:
     if config is None and DEFAULT_CONFIG.is_file():
         config = DEFAULT_CONFIG
     try:
@@ -60,26 +74,29 @@ def _store(place: str, config: Path | None, *, must_exist: bool = False) -> Tran
     folder = settings.storage.data
     if must_exist and settings.storage.engine == "sqlite" and not (folder / FILE_NAME).is_file():
         raise MigrateError(f"there is no store in {folder}")
-    return make_storage(settings)
+    return make_public(settings), make_private(settings)
 
 
-async def _migrate(
-    source: Transferable, target: Transferable, *, is_resumed: bool
-) -> tuple[Total, Total]:
+async def _migrate(pairs: Sequence[_Pair], *, is_resumed: bool) -> tuple[list[Total], list[Total]]:
     async with AsyncExitStack() as opened:
-        for store in (source, target):
+        for store in (store for pair in pairs for store in pair):
             await opened.enter_async_context(_opened(store))
         bar = _bar()
         with bar:
             task = bar.add_task("documents", total=None)
-            await copy(
-                source,
-                target,
-                is_resumed=is_resumed,
-                progress=lambda count: bar.advance(task, count),
-            )
+            if not is_resumed:
+                for _, target in pairs:
+                    check_empty(target)
+            for source, target in pairs:
+                await copy(
+                    source,
+                    target,
+                    is_resumed=True,
+                    progress=lambda count: bar.advance(task, count),
+                )
             bar.update(task, description="documents, comparing")
-            return await total(source), await total(target)
+            before = [await total(source) for source, _ in pairs]
+            return before, [await total(target) for _, target in pairs]
 
 
 @asynccontextmanager

@@ -9,14 +9,24 @@ from storage.opensearch import places
 
 @pytest.mark.parametrize(("index", "collection"), [("tenant", "things"), ("a-b", "é"), ("i", "_k")])
 def test_a_name_is_read_back(index: str, collection: str) -> None:
-    name = places.physical(index, collection)
-    assert places.named(name) == (index, collection)
-    assert places.named(places.alias(name)) == (index, collection)
+    for scope in (places.PUBLIC, places.PRIVATE):
+        name = scope.physical(index, collection)
+        assert scope.named(name) == (index, collection)
+        assert scope.named(places.alias(name)) == (index, collection)
 
 
 @pytest.mark.parametrize("name", ["%kuzzle.users", "&bare", "&.x", "&x.", ".hidden", "logs", "@x"])
 def test_what_is_somebody_elses_has_no_name(name: str) -> None:
-    assert places.named(name) is None
+    assert places.PUBLIC.named(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["&tenant.things", places.PRIVATE.changes, places.PRIVATE.graves, places.PUBLIC.changes, "%x."],
+)
+def test_the_private_store_takes_neither_documents_nor_feeds_for_its_own(name: str) -> None:
+    assert places.PRIVATE.named(name) is None
+    assert places.PRIVATE.named(places.alias(name)) is None
 
 
 def test_long_ids_become_digests_that_differ() -> None:

@@ -1,0 +1,68 @@
+"""The two stores of a router: the public one for documents, the private one for who may do what.
+
+They never share an index, a feed or a search, so that nothing of the one can be read by way of
+the other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from router.settings import Settings
+from storage.contract import Storage
+from storage.transfer import Transferable
+
+# Only the engine in use is loaded: the driver of the other one takes its time at the start.
+
+PRIVATE_FOLDER: Final = "private"
+"""Where the embedded engine keeps the private store: within the folder of the public one."""
+
+# Users, roles and tokens are few beside the documents, and the access room keeps them in memory.
+_SMALL: Final = {"cache_mb": 8, "read_cache_mb": 2, "document_cache_mb": 2, "feed_mb": 64}
+
+
+def make_public(settings: Settings) -> Transferable:
+    """The public store of the engine that the settings name, not opened yet."""
+    if settings.storage.engine == "opensearch":
+        from storage.opensearch.store import OpenSearchStorage  # noqa: PLC0415
+
+        return OpenSearchStorage(settings.opensearch)
+    from storage.sqlite.store import SqliteStorage  # noqa: PLC0415
+
+    return SqliteStorage(settings.storage)
+
+
+def make_private(settings: Settings) -> Transferable:
+    """The private store of the engine that the settings name, not opened yet."""
+    if settings.storage.engine == "opensearch":
+        from storage.opensearch.places import PRIVATE  # noqa: PLC0415
+        from storage.opensearch.store import OpenSearchStorage  # noqa: PLC0415
+
+        return OpenSearchStorage(settings.opensearch, scope=PRIVATE)
+    from storage.sqlite.store import SqliteStorage  # noqa: PLC0415
+
+    data = private_folder(settings)
+    small = settings.storage.model_copy(update={"data": data, **_SMALL})
+    return SqliteStorage(small, folder_mode=0o700)
+
+
+def private_folder(settings: Settings) -> Path:
+    """Where the embedded engine keeps the private store."""
+    return settings.storage.data / PRIVATE_FOLDER
+
+
+def pair(
+    settings: Settings, public: Storage | None, private: Storage | None
+) -> tuple[Storage, Storage]:
+    """Both stores: those given, else those of the settings; beside a public one that is given the
+    private one is kept in memory."""
+    if private is None:
+        private = make_private(settings) if public is None else _in_memory()
+    return make_public(settings) if public is None else public, private
+
+
+def _in_memory() -> Storage:
+    from storage.memory import MemoryStorage  # noqa: PLC0415
+
+    return MemoryStorage()
