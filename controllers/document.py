@@ -13,11 +13,12 @@ from controllers.writes import (
     described,
     document_key,
     new_id,
+    told,
     write_in_turn,
 )
 from router import places
 from router.actions import Action, Argument, Route
-from router.envelope import Json, JsonObject, Request
+from router.envelope import Json, JsonObject, Reply, Request
 from router.errors import RouterError
 from router.settings import DocumentSettings
 from storage.contract import Storage, Verb, Write, Written
@@ -39,13 +40,13 @@ class Documents:
     storage: Storage
     settings: DocumentSettings
 
-    async def get(self, request: Request) -> Json:
+    async def get(self, request: Request) -> Reply:
         """One document."""
         key = request.name("_id")
         index, collection = _place(request)
         if key == "_search":
             raise RouterError("services.storage.search_as_an_id")
-        return described(await self.storage.get(index, collection, key))
+        return told(await self.storage.get(index, collection, key))
 
     async def exists(self, request: Request) -> Json:
         """Whether the document exists."""
@@ -53,23 +54,23 @@ class Documents:
         index, collection = _place(request)
         return (await self.storage.mget(index, collection, [key]))[0] is not None
 
-    async def create(self, request: Request) -> Json:
+    async def create(self, request: Request) -> Reply:
         """Create a document; the store must not have that id."""
         content = request.body_object()
         key = request.new_id() or new_id()
         refresh = request.refresh_lenient()
-        return described(await self._write(request, "create", key, content, refresh=refresh))
+        return told(await self._write(request, "create", key, content, refresh=refresh))
 
-    async def create_or_replace(self, request: Request) -> Json:
+    async def create_or_replace(self, request: Request) -> Reply:
         """Create a document, or take the place of the one with that id."""
         written = await self._write_whole(request, "create_or_replace")
-        return {**described(written), "created": written.created}
+        return told(written, created=written.created)
 
-    async def replace(self, request: Request) -> Json:
+    async def replace(self, request: Request) -> Reply:
         """Take the place of an existing document."""
-        return described(await self._write_whole(request, "replace"))
+        return told(await self._write_whole(request, "replace"))
 
-    async def update(self, request: Request) -> Json:
+    async def update(self, request: Request) -> Reply:
         """Merge changes into a document."""
         key = request.name("_id")
         changes = request.body_object()
@@ -242,6 +243,7 @@ class Documents:
                     "services.storage.document_already_exists",
                 ),
                 order_key=document_key,
+                is_guarded=True,
             ),
             Action(
                 controller="document",
@@ -255,6 +257,7 @@ class Documents:
                 result="`{_id, _version, _source, created: boolean}`",
                 errors=(*WRITTEN, "services.storage.invalid_argument"),
                 order_key=document_key,
+                is_guarded=True,
             ),
         )
 
@@ -275,6 +278,7 @@ class Documents:
                     "services.storage.invalid_argument",
                 ),
                 order_key=document_key,
+                is_guarded=True,
             ),
             Action(
                 controller="document",
@@ -292,6 +296,7 @@ class Documents:
                     "services.storage.invalid_argument",
                 ),
                 order_key=document_key,
+                is_guarded=True,
             ),
         )
 
@@ -317,6 +322,7 @@ class Documents:
                 "services.storage.version_conflict",
             ),
             order_key=document_key,
+            is_guarded=True,
         )
 
 

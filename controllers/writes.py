@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Hashable
+from collections.abc import Awaitable, Hashable
+
+import msgspec
 
 from router.envelope import Json, JsonObject, Reply, Request
+from router.guards import etag
 from storage.contract import Author, Document, Storage, Write, Written
 
 
@@ -23,11 +26,18 @@ async def write_in_turn(storage: Storage, request: Request, write: Write) -> Wri
     the call returns: nobody waits for somebody else's commit.
     """
     if request.turn is None:
-        return await storage.write(write)
+        return await write_now(storage, request, write)
     await request.turn.wait()
-    outcome = storage.write(write)
+    outcome = write_now(storage, request, write)
     request.turn.leave()
     return await outcome
+
+
+def write_now(storage: Storage, request: Request, write: Write) -> Awaitable[Written]:
+    """Hand in a write, with the guards of its request, whoever's turn it is."""
+    if request.condition is not None:
+        write = msgspec.structs.replace(write, condition=request.condition)
+    return storage.write(write)
 
 
 def document_key(request: Request) -> Hashable | None:
@@ -57,14 +67,28 @@ def described(document: Document | Written) -> JsonObject:
     }
 
 
-def changed(written: Written, updates: JsonObject, *, whole: bool) -> JsonObject:
-    """The result of an update: the changes and the stamp, or the whole document."""
+def told(document: Document | Written, **more: Json) -> Reply:
+    """The answer that shows a whole document, its entity tag, and what else there is to tell."""
+    result = {**described(document), **more} if more else described(document)
+    return Reply(result=result, etag=etag(document.version, document.incarnation))
+
+
+def changed(written: Written, updates: JsonObject, *, whole: bool) -> Reply:
+    """The answer to an update: the changes and the stamp, or the whole document."""
     if whole:
-        return described(written)
+        return told(written)
     source = {**updates, "_kuzzle_info": written.source.get("_kuzzle_info")}
-    return {"_id": written.id, "_source": source, "_version": written.version}
+    result: JsonObject = {"_id": written.id, "_source": source, "_version": written.version}
+    return Reply(result=result, etag=etag(written.version, written.incarnation))
 
 
-def answered_for(index: str, collection: str, result: Json) -> Reply:
-    """A reply whose envelope names the index and collection that the action worked on."""
-    return Reply(result=result, index=index, collection=collection)
+def answered_for(
+    index: str, collection: str, result: Json, *, of: Document | Written | None = None
+) -> Reply:
+    """A reply whose envelope names the index and collection that the action worked on.
+
+    Args:
+        of: The document that it is about, whose entity tag it carries.
+    """
+    tag = "" if of is None else etag(of.version, of.incarnation)
+    return Reply(result=result, index=index, collection=collection, etag=tag)

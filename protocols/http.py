@@ -200,7 +200,7 @@ class HttpListener:
 
     def _measured(self, head: Head) -> Answer:
         body, content_type = self._metrics()
-        return Answer(200, body, _request_id(head), {}, content_type)
+        return Answer(200, body, _request_id(head), {}, content_type=content_type)
 
     def _plain(self, head: Head, result: Json) -> Answer:
         response = Response(request_id=_request_id(head), status=200, result=result)

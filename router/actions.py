@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from router.envelope import Json, JsonObject, Reply, Request
 from router.errors import RouterError
@@ -31,6 +31,20 @@ class Argument(NamedTuple):
     place: Literal["args", "body"] = "args"
 
 
+_GUARDS: Final = (
+    Argument(
+        "ifVersion",
+        "any",
+        "Write only at this version of the document: a number, or the text `version-incarnation` "
+        "of an ETag. Over HTTP also the header If-Match.",
+    ),
+)
+_GUARD_ERRORS: Final = (
+    "api.assert.invalid_argument",
+    "services.storage.version_conflict",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """What one API action is.
@@ -44,6 +58,8 @@ class Action:
         order_key: Names the document that a write is about (None: this request has no order);
             requests of one connection with equal keys take their turns as they arrived.
         errors: Ids that this action adds to those which every action can answer.
+        is_guarded: It writes one document, through `controllers.writes`, so that it takes
+            `ifVersion` (If-Match) and `idempotencyKey`.
         before_event, after_event, error_event: What its pipes and hooks listen to, such as
             `document:beforeUpdate`.
     """
@@ -60,6 +76,7 @@ class Action:
     errors: tuple[str, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     order_key: OrderKey | None = None
+    is_guarded: bool = False
     before_event: str = field(init=False)
     after_event: str = field(init=False)
     error_event: str = field(init=False)
@@ -68,6 +85,10 @@ class Action:
         for stage in ("before", "after", "error"):
             event = f"{self.controller}:{stage}{self.name[:1].upper()}{self.name[1:]}"
             object.__setattr__(self, f"{stage}_event", event)
+        if self.is_guarded:
+            object.__setattr__(self, "arguments", (*self.arguments, *_GUARDS))
+            errors = dict.fromkeys((*self.errors, *_GUARD_ERRORS))
+            object.__setattr__(self, "errors", tuple(errors))
 
     @property
     def rights(self) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ import msgspec
 
 from router.copies import copied
 from router.errors import RouterError
+from router.guards import Condition
 from router.order import Turn
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
@@ -83,6 +84,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: int = msgspec.field(default_factory=lambda: int(time.time() * 1000))
     user: User = ANONYMOUS
     turn: Turn | None = None
+    # The header If-Match, HTTP only: elsewhere the argument `ifVersion` says it. Either is read
+    # into `condition` before an action runs.
+    if_match: str | None = None
+    condition: Condition | None = None
     # Whether actions trigger their own events; off for the application's own calls, so that
     # a pipe that calls the action it listens to doesn't meet itself.
     trigger_events: bool = True
@@ -226,7 +231,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
     `index` and `collection` replace the request's own in the answer; `error` with a result
     makes an answer that carries both (server:healthCheck); `headers` go into the envelope and,
-    over HTTP, into the response.
+    over HTTP, into the response; `etag` names the state of the document that was read or
+    written, for wires that have a place for it.
     """
 
     result: Json | msgspec.UnsetType = None
@@ -234,6 +240,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     index: str | None = None
     collection: str | None = None
     headers: Mapping[str, str] = _NO_HEADERS
+    etag: str = ""
     error: RouterError | None = None
 
 
@@ -250,6 +257,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     collection: str | None = None
     volatile: JsonObject | None = None
     headers: Mapping[str, str] = _NO_HEADERS
+    etag: str = ""
 
 
 def refusal(error: RouterError, *, request_id: str | None = None) -> Response:

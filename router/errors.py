@@ -40,6 +40,11 @@ class RouterError(Exception):
         """What the answer carries beside the error object."""
         return _NO_HEADERS
 
+    def with_status(self, status: int) -> RouterError:
+        """The same error under another status: a protocol may have one of its own for it."""
+        self.status = status
+        return self
+
     def to_json(self) -> JsonObject:
         """The error object of the envelope."""
         return {

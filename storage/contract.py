@@ -9,6 +9,7 @@ import msgspec
 
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
+from router.guards import Condition
 from storage.query import Search
 
 Verb: TypeAlias = Literal["create", "update", "upsert", "replace", "create_or_replace", "delete"]
@@ -32,6 +33,9 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
         default: What an upsert creates the document from, under `content`.
         author: Stamped into `_kuzzle_info` and into the row of the changes feed.
         retries: How many more times read, merge and write run after a conflict (0 to 100).
+        condition: The states in which the document may be written; None: any. One that doesn't
+            hold is never tried again. What isn't there is `not_found` for those verbs that
+            need it, and no state that a condition names for the others.
         refresh: True to be answered only once searches see the change.
     """
 
@@ -43,6 +47,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     default: JsonObject | None = None
     author: Author = Author()
     retries: int = 0
+    condition: Condition | None = None
     refresh: bool = False
 
 
@@ -61,14 +66,20 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     source: JsonObject
     previous: JsonObject | None = None
     created: bool = False
+    incarnation: str = ""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """One stored document. `source` belongs to the caller."""
+    """One stored document. `source` belongs to the caller.
+
+    `incarnation` (lower case letters and digits) tells this life of its collection from those
+    before it, in which the same version was another content.
+    """
 
     id: str
     version: int
     source: JsonObject
+    incarnation: str = ""
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,7 +207,7 @@ class Storage(Protocol):
 
         Raises (from the awaitable): `document_already_exists`, `not_found`,
             `strict_mapping_rejection`, `unexpected_bad_request` (a value against its mapping),
-            `version_conflict` after `retries`.
+            `version_conflict` after `retries`, or because of the condition.
         """
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
@@ -228,8 +239,11 @@ def not_found(write_or_id: str, index: str, collection: str) -> RouterError:
 
 
 def version_conflict(write: Write, stored: Document | None) -> RouterError:
-    """The error for a write whose document kept changing; tells the document as it is now."""
-    return RouterError(
+    """The error for a write that another one came before; tells the document as it is now.
+
+    Its status is 412 where the caller asked by If-Match (RFC 9110, 13.1.1).
+    """
+    error = RouterError(
         "services.storage.version_conflict",
         write.index,
         write.collection,
@@ -237,3 +251,25 @@ def version_conflict(write: Write, stored: Document | None) -> RouterError:
         None if stored is None else stored.version,
         None if stored is None else stored.source,
     )
+    is_http = write.condition is not None and write.condition.is_http
+    return error.with_status(412) if is_http else error
+
+
+def guard(write: Write, stored: Document | None) -> None:
+    """Let a write pass whose condition holds for the document as it is stored.
+
+    What `storage.stamps.apply` refuses whatever the condition is left to it: RFC 9110, 13.2.2
+    has preconditions ignored where the answer without them would be no success.
+
+    Raises:
+        RouterError: `version_conflict`.
+    """
+    condition = write.condition
+    if condition is None:
+        return
+    if stored is None:
+        is_met = write.verb in ("update", "replace", "delete")
+    else:
+        is_met = write.verb == "create" or condition.holds(stored.version, stored.incarnation)
+    if not is_met:
+        raise version_conflict(write, stored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from typing import Final
@@ -66,6 +67,11 @@ def new_id() -> str:
     """
     token = secrets.token_urlsafe(15)
     return token if token[0] not in "-_" else f"A{token[1:]}"
+
+
+def incarnation(life: str) -> str:
+    """Ten letters and digits for one life of a collection, of whatever names it for ever."""
+    return hashlib.blake2b(life.encode(), digest_size=5).hexdigest()
 
 
 def _is_name(name: str) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import orjson
 
 from router.envelope import JsonObject
 from storage.binding import bind, check_sort
-from storage.contract import Document, Write, Written, not_found
+from storage.contract import Document, Write, Written, guard, not_found
 from storage.evaluate import FieldValues, field_values, matches
 from storage.mapping import Mapping
+from storage.names import incarnation
 from storage.query import Search
 from storage.stamps import apply, packed
 
@@ -61,6 +63,7 @@ class Shelf:
 
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
+        self._incarnation = incarnation(str(uuid.uuid4()))
         self._documents: dict[str, Record] = {}
         self._removed: dict[str, int] = {}
         self._visible = self._documents
@@ -80,13 +83,20 @@ class Shelf:
         return (
             None
             if record is None
-            else Document(id=id, version=record.version, source=record.source)
+            else Document(
+                id=id,
+                version=record.version,
+                source=record.source,
+                incarnation=self._incarnation,
+            )
         )
 
     def write(self, write: Write, now_ms: int) -> Written:
         """Do one write. Raises: as `Storage.write`; the shelf is then as before."""
         record = self._documents.get(write.id)
         previous = None if record is None else record.source
+        if write.condition is not None:
+            guard(write, self.get(write.id))
         if write.verb == "delete":
             return self._delete(write, record)
         content = apply(write, previous, now_ms)
@@ -102,6 +112,7 @@ class Shelf:
             source=stored.source,
             previous=None if record is None else record.source,
             created=record is None,
+            incarnation=self._incarnation,
         )
 
     def version(self, id: str) -> int:
@@ -125,5 +136,9 @@ class Shelf:
         del self._documents[write.id]
         self._removed[write.id] = record.version + 1
         return Written(
-            id=write.id, version=record.version, source=record.source, previous=record.source
+            id=write.id,
+            version=record.version,
+            source=record.source,
+            previous=record.source,
+            incarnation=self._incarnation,
         )

@@ -11,10 +11,10 @@ from controllers.device_manager.engines import ASSETS
 from controllers.device_manager.forms import Form
 from controllers.device_manager.imports import Imports
 from controllers.device_manager.twins import Birth, Change, Twins, asset_id, fresh
-from controllers.writes import changed, described
+from controllers.writes import changed, described, told
 from router import places
 from router.actions import Action, Argument, Route
-from router.envelope import Json, JsonObject, Request
+from router.envelope import Json, JsonObject, Reply, Request
 from router.settings import DocumentSettings
 
 _TYPE: Final = Argument("type", "string", "First part of the id.", place="body")
@@ -29,16 +29,16 @@ class AssetController:
     imports: Imports
     settings: DocumentSettings
 
-    async def get(self, request: Request) -> Json:
+    async def get(self, request: Request) -> Reply:
         """One asset."""
         engine, key = self.form.engine_of(request), request.name("_id")
-        return described(await self.twins.get(engine, key))
+        return told(await self.twins.get(engine, key))
 
-    async def create(self, request: Request) -> Json:
+    async def create(self, request: Request) -> Reply:
         """Create an asset; its model need not be declared."""
-        return described(await self.twins.create(request, self._birth(request)))
+        return told(await self.twins.create(request, self._birth(request)))
 
-    async def update(self, request: Request) -> Json:
+    async def update(self, request: Request) -> Reply:
         """Apply partial changes to an asset."""
         engine, key = self.form.engine_of(request), request.name("_id")
         updates = request.body_object()
@@ -49,12 +49,12 @@ class AssetController:
         written, updates = await self.twins.update(request, change)
         return changed(written, updates, whole=whole)
 
-    async def upsert(self, request: Request) -> Json:
+    async def upsert(self, request: Request) -> Reply:
         """Create an asset, or apply the body to the one with that id."""
         birth = self._birth(request)
         change = self._change(request, birth.engine, birth.id, request.body_object())
         written, updates = await self.twins.upsert(request, birth, change)
-        return {**described(written), "created": updates is None}
+        return told(written, created=updates is None)
 
     async def delete(self, request: Request) -> Json:
         """Remove an asset."""

@@ -58,6 +58,7 @@ def create(form: Form, handler: Handler, *, error: str, extra: tuple[Argument, .
         errors=(*_STORED, "services.storage.document_already_exists", error),
         aliases=form.aliases("create"),
         order_key=form.order_key(born_id),
+        is_guarded=True,
     )
 
 
@@ -76,6 +77,7 @@ def delete(form: Form, handler: Handler, *, extra: tuple[Argument, ...] = ()) ->
         errors=(*REFUSED, "services.storage.not_found", "trivium.asset.still_linked"),
         aliases=form.aliases("delete"),
         order_key=form.order_key(named_id),
+        is_guarded=True,
     )
 
 
@@ -135,6 +137,7 @@ def update(
         errors=(*_STORED, *_UPDATED, "services.storage.not_found"),
         aliases=form.aliases("update"),
         order_key=form.order_key(named_id),
+        is_guarded=True,
     )
 
 
@@ -159,4 +162,5 @@ def upsert(form: Form, handler: Handler, *, error: str, extra: tuple[Argument, .
         errors=(*_STORED, *_UPDATED, error),
         aliases=form.aliases("upsert"),
         order_key=form.order_key(born_id),
+        is_guarded=True,
     )

@@ -15,6 +15,7 @@ from router.actions import Action
 from router.envelope import ABSENT, JsonObject, Reply, Request
 from router.errors import RouterError
 from router.settings import DocumentSettings
+from storage.contract import Document, Written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +29,20 @@ class AssetsController:
     async def get(self, request: Request) -> Reply:
         """One asset."""
         engine, key = self.form.engine_of(request), request.name("_id")
-        return answered_for(engine, ASSETS, described(await self.twins.get(engine, key)))
+        return _whole(engine, await self.twins.get(engine, key))
 
     async def create(self, request: Request) -> Reply:
         """Create an asset of a declared model."""
         birth = self._birth(request, request.body_field("metadata", {}))
         written = await self.twins.create(request, birth)
-        return answered_for(birth.engine, ASSETS, described(written))
+        return _whole(birth.engine, written)
 
     async def update(self, request: Request) -> Reply:
         """Merge metadata into an asset's own."""
         engine, key = self.form.engine_of(request), request.name("_id")
         change = self._change(request, engine, key, request.body_field("metadata"))
         written, _ = await self.twins.update(request, change)
-        return answered_for(engine, ASSETS, described(written))
+        return _whole(engine, written)
 
     async def upsert(self, request: Request) -> Reply:
         """Create an asset, or merge the metadata into the one there is."""
@@ -49,7 +50,7 @@ class AssetsController:
         birth = self._birth(request, metadata)
         change = self._change(request, birth.engine, birth.id, metadata)
         written, _ = await self.twins.upsert(request, birth, change)
-        return answered_for(birth.engine, ASSETS, described(written))
+        return _whole(birth.engine, written)
 
     async def delete(self, request: Request) -> Reply:
         """Remove an asset; the answer carries no result."""
@@ -111,3 +112,7 @@ class AssetsController:
         for key in metadata if isinstance(metadata, dict) else ():
             if key not in declared:
                 raise RouterError("services.storage.strict_mapping_rejection", key, engine, ASSETS)
+
+
+def _whole(engine: str, asset: Document | Written) -> Reply:
+    return answered_for(engine, ASSETS, described(asset), of=asset)

@@ -8,7 +8,7 @@ from typing import Final
 
 from controllers.device_manager.engines import ASSETS, Engines
 from controllers.device_manager.models import AssetModel
-from controllers.writes import author, described, write_in_turn
+from controllers.writes import author, described, write_in_turn, write_now
 from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
 from router.events import Events
@@ -118,7 +118,7 @@ class Twins:
         stored = (await self.storage.mget(birth.engine, ASSETS, [birth.id]))[0]
         if stored is None:
             try:
-                return await self.storage.write(_birth(request, birth)), None
+                return await write_now(self.storage, request, _birth(request, birth)), None
             except RouterError as error:
                 if error.id != "services.storage.document_already_exists":
                     raise

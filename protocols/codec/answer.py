@@ -20,10 +20,13 @@ _FRAMING: Final = frozenset({"connection", "content-length", "content-encoding",
     "transfer-encoding",
 }
 
-# The texts of the peer (Kuzzle reference 2.1); browsers compare the header names.
+# The texts of the peer (Kuzzle reference 2.1) and the headers that only this router knows;
+# browsers compare the names.
 _CORS: Final = (
     "Access-Control-Allow-Headers: Content-Type, Access-Control-Allow-Headers, Authorization, "
-    "X-Requested-With, Content-Encoding, Content-Length, X-Kuzzle-Volatile\r\n"
+    "X-Requested-With, Content-Encoding, Content-Length, X-Kuzzle-Volatile, If-Match, "
+    "Idempotency-Key\r\n"
+    "Access-Control-Expose-Headers: ETag\r\n"
     "Access-Control-Allow-Methods: GET,POST,PUT,PATCH,DELETE,OPTIONS,HEAD\r\n"
     "Access-Control-Allow-Credentials: true\r\n"
 )
@@ -42,6 +45,7 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
     request_id: str
     headers: Mapping[str, str]
+    etag: str = ""
     content_type: str = "application/json"
 
 
@@ -49,7 +53,7 @@ def answer_of(response: Response, head: Head | None, node: str) -> Answer:
     """The response as a body; indented if `?pretty` was asked for."""
     pretty = head is not None and head.is_pretty
     body, status = encode_with_status(response, node=node, pretty=pretty)
-    return Answer(status, body, response.request_id, response.headers)
+    return Answer(status, body, response.request_id, response.headers, response.etag)
 
 
 def encode_answer(
@@ -76,6 +80,8 @@ def encode_answer(
         f"Date: {date}\r\n"
         f"Content-Length: {len(body)}\r\n"
     ]
+    if answer.etag:
+        lines.append(f"ETag: {answer.etag}\r\n")
     if connection:
         lines.append(f"Connection: {connection}\r\n")
     if "origin" in headers:

@@ -100,6 +100,7 @@ def _decode(head: Head, body: bytes, connection: Connection, rules: Rules, new_i
                 args=dict(match.args),
                 body=content,
                 jwt=bearer(head.headers),
+                if_match=head.headers.get("if-match"),
             )
         payload = _route_payload(head, match, content, rules.limits)
     if payload.get("jwt") is None:
@@ -107,7 +108,9 @@ def _decode(head: Head, body: bytes, connection: Connection, rules: Rules, new_i
     if "x-kuzzle-volatile" in head.headers:
         payload["volatile"] = _volatile(head.headers, rules.limits)
     payload["requestId"] = _own_id(head) or payload.get("requestId") or new_id
-    return request_of(payload, connection)
+    request = request_of(payload, connection)
+    wanted = head.headers.get("if-match")
+    return request if wanted is None else request.replace(if_match=wanted)
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:

@@ -16,8 +16,8 @@ ENTRIES: Final = {
     "services.storage.version_conflict": Entry(
         0x01018001,
         409,
-        'In "%s":"%s" the document "%s" kept changing while it was being written; try '
-        "again, or raise retryOnConflict.",
+        'In "%s":"%s" the document "%s" is not, or did not stay, at the version that this write '
+        "is for; it is at %s. Read it again, or raise retryOnConflict.",
     ),
     "services.storage.unavailable": Entry(
         0x01018002, 503, "The search engine is away or too busy (%s); try again shortly."
@@ -29,6 +29,12 @@ ENTRIES: Final = {
         0x02028002,
         400,
         'The action "%s:%s" takes no idempotency key; it is for actions on one document.',
+    ),
+    "api.process.if_version_unsupported": Entry(
+        0x02028003,
+        400,
+        'The action "%s:%s" takes no ifVersion and no If-Match; they are for actions that write '
+        "one document.",
     ),
     "trivium.engine.unknown": Entry(
         0x09010001,

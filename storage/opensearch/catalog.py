@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
@@ -9,7 +10,7 @@ from typing import Final, TypeAlias
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from storage.mapping import Mapping
-from storage.names import RESERVED_COLLECTION
+from storage.names import RESERVED_COLLECTION, incarnation
 from storage.opensearch import places
 from storage.opensearch.client import Client, object_at
 
@@ -37,6 +38,10 @@ class Collection:
     uuid: str
     scope: places.Scope
     is_foreign: bool = False
+    incarnation: str = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "incarnation", incarnation(self.uuid))
 
     @property
     def name(self) -> Name:

@@ -100,7 +100,9 @@ class Lane:
         tools = self._tools
         collection = await tools.registry.find(self._name)
         ids = list(dict.fromkeys(job.write.id for job in jobs))
-        records = await self._read(collection, ids)
+        # What a condition is held against must not be older than what its caller has read.
+        fresh = {job.write.id for job in jobs if job.write.condition is not None}
+        records = await self._read(collection, ids, fresh)
         await self._project(collection, records)
         await self._recognise(collection, records)
         left = [job for job in jobs if not job.is_settled]
@@ -116,11 +118,13 @@ class Lane:
             raise
         await self._judge(collection, list(zip(changed, verdicts, strict=True)))
 
-    async def _read(self, collection: Collection, ids: Sequence[str]) -> dict[str, Record]:
-        """The documents as this router left them, or as the server has them."""
+    async def _read(
+        self, collection: Collection, ids: Sequence[str], fresh: set[str]
+    ) -> dict[str, Record]:
+        """The documents as this router left them, or, those in `fresh`, as the server has them."""
         cache = self._tools.cache
-        for lost in self._lost:
-            cache.drop(collection.uuid, lost)
+        for stale in fresh.union(self._lost):
+            cache.drop(collection.uuid, stale)
         known = {key: cache.get(collection.uuid, key) for key in ids}
         missing = [key for key, record in known.items() if record is None]
         self._from_cache = known.keys() - missing
@@ -159,9 +163,10 @@ class Lane:
         turns: dict[str, Turn] = {}
         for job in jobs:
             key = job.write.id
-            turn = turns.setdefault(key, Turn.on(key, records[key]))
+            turn = turns.setdefault(key, Turn.on(key, records[key], collection.incarnation))
             if job.is_beaten:
-                job.settle(version_conflict(job.write, turn.before.document(key)))
+                stored = turn.before.document(key, collection.incarnation)
+                job.settle(version_conflict(job.write, stored))
             else:
                 mapping = turn.take(job, mapping, now_ms)
         if mapping is not collection.mapping:

@@ -46,11 +46,16 @@ class Record:
     place: Place | None = None
     grave: Place | None = None
 
-    def document(self, id: str) -> Document | None:
+    def document(self, id: str, incarnation: str = "") -> Document | None:
         """As the contract has it."""
         if self.content is None:
             return None
-        return Document(id=id, version=self.version, source=orjson.loads(self.content))
+        return Document(
+            id=id,
+            version=self.version,
+            source=orjson.loads(self.content),
+            incarnation=incarnation,
+        )
 
 
 def read_record(found: JsonObject, grave: JsonObject | None = None) -> Record:

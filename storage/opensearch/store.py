@@ -224,7 +224,10 @@ class OpenSearchStorage:
         with _told():
             place = await self._registry.find((index, collection))
             records = await reads.records(place, ids)
-        return [record.document(each) for each, record in zip(ids, records, strict=True)]
+        return [
+            record.document(each, place.incarnation)
+            for each, record in zip(ids, records, strict=True)
+        ]
 
     def write(self, write: Write) -> Awaitable[Written]:
         """Hand in one write; await the result for the acknowledgement."""

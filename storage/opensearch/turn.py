@@ -11,7 +11,7 @@ import orjson
 
 from router.envelope import JsonObject
 from router.errors import RouterError
-from storage.contract import Write, Written, not_found
+from storage.contract import Write, Written, guard, not_found
 from storage.mapping import Mapping
 from storage.opensearch.records import Record
 from storage.stamps import apply, changes_of, packed
@@ -61,20 +61,22 @@ class Turn:
 
     Attributes:
         after: The record as it will be; `before` itself while no write was accepted.
+        incarnation: Of the collection.
         is_lost: An earlier try of this very turn may have been carried out.
     """
 
     id: str
     before: Record
     after: Record
+    incarnation: str = ""
     jobs: list[Job] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     is_lost: bool = False
 
     @classmethod
-    def on(cls, id: str, record: Record) -> Turn:
+    def on(cls, id: str, record: Record, incarnation: str) -> Turn:
         """A turn without writes yet."""
-        return cls(id, record, Record(record.version, record.content))
+        return cls(id, record, Record(record.version, record.content), incarnation)
 
     @property
     def has_changes(self) -> bool:
@@ -94,12 +96,14 @@ class Turn:
 
     def _do(self, write: Write, mapping: Mapping, now_ms: int) -> tuple[Written, Mapping]:
         before = self.after
+        if write.condition is not None:
+            guard(write, before.document(write.id, self.incarnation))
         stored = None if before.content is None else orjson.loads(before.content)
         if write.verb == "delete":
             if before.content is None:
                 raise not_found(write.id, write.index, write.collection)
             self._become(None, _row(write, before.version + 1, now_ms, None))
-            return _deleted(write, before), mapping
+            return self._deleted(write, before), mapping
         content = apply(write, stored, now_ms)
         extended = mapping.check(content)
         data = packed(content)
@@ -113,6 +117,7 @@ class Turn:
             # Read again, for `content` shares with `stored` what the write didn't touch.
             previous=None if before.content is None else orjson.loads(before.content),
             created=is_new,
+            incarnation=self.incarnation,
         )
         return written, extended or mapping
 
@@ -120,6 +125,16 @@ class Turn:
         version = self.after.version + 1
         op = self.after.op or uuid.uuid4().hex
         self.after = Record(version, content, op, (*self.after.rows, row))
+
+    def _deleted(self, write: Write, before: Record) -> Written:
+        assert before.content is not None
+        return Written(
+            id=write.id,
+            version=before.version,
+            source=orjson.loads(before.content),
+            previous=orjson.loads(before.content),
+            incarnation=self.incarnation,
+        )
 
     def slimmed(self) -> Record:
         """`after`, its last row without the content that the document has anyway."""
@@ -129,16 +144,6 @@ class Turn:
         is_whole = last["action"] not in ("update", "upsert", "delete")
         slim: JsonObject = {**last, "changes": None, "isWhole": True} if is_whole else last
         return Record(self.after.version, self.after.content, self.after.op, (*rows, slim))
-
-
-def _deleted(write: Write, before: Record) -> Written:
-    assert before.content is not None
-    return Written(
-        id=write.id,
-        version=before.version,
-        source=orjson.loads(before.content),
-        previous=orjson.loads(before.content),
-    )
 
 
 def _row(write: Write, version: int, now_ms: int, changes: JsonObject | None) -> JsonObject:

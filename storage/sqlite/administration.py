@@ -97,7 +97,7 @@ def _reindex(connection: apsw.Connection, before: Collection, after: Collection)
             sides.add(doc, *changed_rows(before.mapping.rows(source), mapping.rows(source)))
         sides.flush(connection, after.number)
         sides = SideChanges(sides.fields)
-    return Collection(after.number, mapping, sides.fields)
+    return replace(after, mapping=mapping, fields=sides.fields)
 
 
 def _pages(connection: apsw.Connection, number: int) -> Iterator[list[tuple[int, JsonObject]]]:

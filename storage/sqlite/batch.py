@@ -9,7 +9,7 @@ import apsw
 import orjson
 
 from router.envelope import JsonObject
-from storage.contract import Write, Written, not_found
+from storage.contract import Document, Write, Written, guard, not_found
 from storage.plan import Row
 from storage.sqlite.catalog import Catalog, Collection, Name, save_collection
 from storage.sqlite.feed import WHOLE_EVERY, Entry, FeedRows, Position
@@ -93,6 +93,8 @@ class Batch:
         self._names[collection.number] = name
         touched = self._touched.get((collection.number, write.id))
         record = self._lookup(collection, write.id) if touched is None else touched.after
+        if write.condition is not None:
+            guard(write, document_of(write.id, record, collection))
         if write.verb == "delete":
             return self._delete(write, collection, record)
         return self._put(write, collection, record)
@@ -118,6 +120,7 @@ class Batch:
             # Parsed again, for `content` shares with `stored` what the write didn't touch.
             previous=None if record.source is None else orjson.loads(record.source),
             created=stored is None,
+            incarnation=collection.incarnation,
         )
 
     def _entry(
@@ -148,7 +151,11 @@ class Batch:
         touched.after = Record(record.doc, version, seq, None, None)
         touched.change(collection.mapping.rows(source), ())
         return Written(
-            id=write.id, version=record.version, source=source, previous=orjson.loads(record.source)
+            id=write.id,
+            version=record.version,
+            source=source,
+            previous=orjson.loads(record.source),
+            incarnation=collection.incarnation,
         )
 
     def _touch(self, key: Key, record: Record) -> Touched:
@@ -186,6 +193,18 @@ class Batch:
                 rows.update(after)
             rows.index(after.doc, touched.gone, touched.new)
         return rows.flush()
+
+
+def document_of(id: str, record: Record, collection: Collection) -> Document | None:
+    """A record as the contract has it."""
+    if record.source is None:
+        return None
+    return Document(
+        id=id,
+        version=record.version,
+        source=orjson.loads(record.source),
+        incarnation=collection.incarnation,
+    )
 
 
 def updated_ms(content: JsonObject) -> int | None:

@@ -11,7 +11,8 @@ import orjson
 
 from router.errors import RouterError
 from storage.mapping import Mapping
-from storage.sqlite.schema import create_collection_tables, drop_collection_tables
+from storage.names import incarnation
+from storage.sqlite.schema import create_collection_tables, drop_collection_tables, identity
 
 Name: TypeAlias = tuple[str, str]
 """An index and a collection in it."""
@@ -19,11 +20,16 @@ Name: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One collection. `fields` numbers the fields that have rows in the side tables."""
+    """One collection. `fields` numbers the fields that have rows in the side tables.
+
+    No other collection of this store, nor of one that it was restored from, has the same
+    `incarnation`.
+    """
 
     number: int
     mapping: Mapping
     fields: dict[str, int]
+    incarnation: str
 
     @property
     def index(self) -> str:
@@ -97,11 +103,15 @@ def load(connection: apsw.Connection) -> Catalog:
     rows = connection.execute(
         "SELECT number, index_name, name, mapping FROM collections WHERE mapping IS NOT NULL"
     )
+    feed = identity(connection)
     return Catalog(
         indexes,
         {
             (index, name): Collection(
-                number, Mapping.parse(index, name, orjson.loads(form)), fields.get(number, {})
+                number,
+                Mapping.parse(index, name, orjson.loads(form)),
+                fields.get(number, {}),
+                _incarnation(feed, number),
             )
             for number, index, name, form in rows
         },
@@ -126,7 +136,7 @@ def insert_collection(connection: apsw.Connection, mapping: Mapping) -> Collecti
     )
     number = connection.last_insert_rowid()
     create_collection_tables(connection, number)
-    return Collection(number, mapping, {})
+    return Collection(number, mapping, {}, _incarnation(identity(connection), number))
 
 
 def delete_collection(connection: apsw.Connection, collection: Collection) -> None:
@@ -149,3 +159,7 @@ def save_collection(connection: apsw.Connection, collection: Collection) -> None
         "INSERT OR IGNORE INTO fields VALUES (?, ?, ?)",
         [(collection.number, number, path) for path, number in collection.fields.items()],
     )
+
+
+def _incarnation(feed: str, number: int) -> str:
+    return incarnation(f"{feed}/{number}")

@@ -11,6 +11,7 @@ import orjson
 from router.errors import RouterError
 from storage.contract import Change, Verb, Write
 from storage.sqlite.records import Key
+from storage.sqlite.schema import identity
 
 WHOLE_EVERY: Final = 32
 """Versions between two whole copies of a document in the feed (docs/decisions/0003)."""
@@ -88,11 +89,6 @@ class FeedRows:
         connection.executemany(
             "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows
         )
-
-
-def identity(connection: apsw.Connection) -> str:
-    """The feed's id."""
-    return str(connection.execute("SELECT id FROM feed").get)
 
 
 def position(connection: apsw.Connection) -> Position:

@@ -23,7 +23,7 @@ from storage.sqlite.checkpoints import Checkpoints
 from storage.sqlite.connection import FILE_NAME, Disk, connect, disconnect, unexpected
 from storage.sqlite.jobs import Outcome, Task
 from storage.sqlite.records import NOTHING, Record, RecordCache, is_utf8
-from storage.sqlite.schema import prepare
+from storage.sqlite.schema import identity, prepare
 
 _log: Final = structlog.get_logger("trivium.store")
 
@@ -82,7 +82,7 @@ class Ledger:
         try:
             prepare(connection, folder, self._disk)
             self.catalog = catalogs.load(connection)
-            self.feed = feed.identity(connection)
+            self.feed = identity(connection)
             self._position = feed.position(connection)
             self.clock.start_at(feed.newest_ms(connection))
             self._checkpoints = Checkpoints(

@@ -50,7 +50,7 @@ class Reader:
                 found[each] = (record.version, record.source)
         for start in range(0, len(missing), _IDS):
             found.update(self._read(collection, missing[start : start + _IDS]))
-        return [_document(each, found.get(each)) for each in ids]
+        return [_document(collection, each, found.get(each)) for each in ids]
 
     def changes(self, since: int, limit: int) -> list[Change]:
         """Rows of the feed after `since`."""
@@ -79,7 +79,13 @@ class Reader:
         return {each: (version, source) for each, version, source in rows}
 
 
-def _document(id: str, found: tuple[int, bytes] | None) -> Document | None:
+def _document(collection: Collection, id: str, found: tuple[int, bytes] | None) -> Document | None:
     if found is None:
         return None
-    return Document(id=id, version=found[0], source=orjson.loads(found[1]))
+    version, source = found
+    return Document(
+        id=id,
+        version=version,
+        source=orjson.loads(source),
+        incarnation=collection.incarnation,
+    )

@@ -95,6 +95,11 @@ def create_collection_tables(connection: apsw.Connection, number: int) -> None:
     )
 
 
+def identity(connection: apsw.Connection) -> str:
+    """The id of the changes feed, and so of the store."""
+    return str(connection.execute("SELECT id FROM feed").get)
+
+
 def drop_collection_tables(connection: apsw.Connection, number: int) -> None:
     """Remove the tables of one collection and everything in them."""
     for kind in ("documents", "values", "places"):

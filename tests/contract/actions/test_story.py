@@ -155,14 +155,8 @@ async def test_the_story_leaves_no_declared_error_out(tmp_path: Path) -> None:
     assert declared - met - set(NEEDS_A_FAULT) == set()
 
 
-CONFLICT = "services.storage.version_conflict"
 PIPE = "plugin.runtime.unexpected_error"
 NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
-    ("document", "update", CONFLICT): "tests/unit/controllers, a store told to conflict",
-    ("device-manager/asset", "update", CONFLICT): "tests/unit/controllers",
-    ("device-manager/asset", "upsert", CONFLICT): "tests/unit/controllers",
-    ("device-manager/assets", "update", CONFLICT): "tests/unit/controllers",
-    ("device-manager/assets", "upsert", CONFLICT): "tests/unit/controllers",
     ("device-manager/asset", "update", PIPE): "tests/unit/controllers, a pipe that fails",
     ("device-manager/asset", "upsert", PIPE): "tests/unit/controllers",
     ("device-manager/assets", "update", PIPE): "tests/unit/controllers",
