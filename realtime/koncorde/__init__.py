@@ -1,0 +1,1 @@
+"""Koncorde, the language of realtime filters: read, brought to one form, matched by an index."""
