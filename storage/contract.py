@@ -12,7 +12,10 @@ from router.errors import RouterError
 from router.guards import Condition
 from storage.query import Search
 
-Verb: TypeAlias = Literal["create", "update", "upsert", "replace", "create_or_replace", "delete"]
+Verb: TypeAlias = Literal[
+    "create", "update", "upsert", "replace", "create_or_replace", "delete", "delete_fields"
+]
+Stamping: TypeAlias = Literal["signed", "anew", "kept"]
 
 
 class Author(msgspec.Struct, frozen=True):
@@ -28,9 +31,14 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         content: The whole content (`create`, `replace`, `create_or_replace`), the changes to
-            merge (`update`, `upsert`), or empty (`delete`). Never altered by the engine. Its
-            `_kuzzle_info`, if any, is dropped: the engine stamps its own (storage.stamps).
+            merge (`update`, `upsert`), or empty (`delete`, `delete_fields`). Never altered by the
+            engine. Its `_kuzzle_info`, if any, is dropped: the engine stamps its own
+            (storage.stamps), unless `stamping` says otherwise.
         default: What an upsert creates the document from, under `content`.
+        fields: Dotted paths that `delete_fields` takes out; those that aren't there count as
+            gone, and the stamp stays.
+        stamping: `signed` leaves the stamp of the verb; `anew` that of a create, whatever the
+            verb; `kept` leaves none of its own: that of `content`, if any, is stored.
         author: Stamped into `_kuzzle_info` and into the row of the changes feed.
         retries: How many more times read, merge and write run after a conflict (0 to 100).
         condition: The states in which the document may be written; None: any. One that doesn't
@@ -45,6 +53,8 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     content: JsonObject = {}
     default: JsonObject | None = None
+    fields: tuple[str, ...] = ()
+    stamping: Stamping = "signed"
     author: Author = Author()
     retries: int = 0
     condition: Condition | None = None
@@ -86,13 +96,15 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """One document that a search found. `source` belongs to the caller.
 
     `sort` holds the values it was sorted by, one for each key of the search: dates in ms,
-    booleans as such, None where the document lacks the field.
+    booleans as such, None where the document lacks the field. `version` is that of the document
+    as it was found.
     """
 
     index: str
     collection: str
     id: str
     source: JsonObject
+    version: int
     score: float | None = 1.0
     sort: list[Json] = []
 
@@ -268,7 +280,7 @@ def guard(write: Write, stored: Document | None) -> None:
     if condition is None:
         return
     if stored is None:
-        is_met = write.verb in ("update", "replace", "delete")
+        is_met = write.verb in ("update", "replace", "delete", "delete_fields")
     else:
         is_met = write.verb == "create" or condition.holds(stored.version, stored.incarnation)
     if not is_met:

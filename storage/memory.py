@@ -271,4 +271,11 @@ def _hit(found: Found, search: Search) -> Hit:
     record = found.record
     values = [sort_value(key, record.id, found.fields) for key in search.sort]
     source = project(record.source, search)
-    return Hit(index=index, collection=collection, id=record.id, source=source, sort=list(values))
+    return Hit(
+        index=index,
+        collection=collection,
+        id=record.id,
+        source=source,
+        version=record.version,
+        sort=list(values),
+    )

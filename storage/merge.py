@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from router.envelope import Json, JsonObject
 
 
@@ -23,6 +25,23 @@ def merge(stored: JsonObject, changes: JsonObject) -> JsonObject:
         else:
             merged[key] = _copied_list(change) if type(change) is list else change
     return merged
+
+
+def without(stored: JsonObject, paths: Iterable[str]) -> JsonObject:
+    """The stored content without the fields of these dotted paths, as a new object that shares
+    nothing; a key that has dots itself counts before a path. What isn't there is gone already."""
+    trimmed = copied(stored)
+    for path in paths:
+        if path in trimmed:
+            del trimmed[path]
+            continue
+        *way, last = path.split(".")
+        place: Json = trimmed
+        for key in way:
+            place = place.get(key) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place.pop(last, None)
+    return trimmed
 
 
 def copied(value: JsonObject) -> JsonObject:

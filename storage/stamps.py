@@ -7,7 +7,7 @@ import orjson
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from storage.contract import Verb, Write, not_found
-from storage.merge import copied, merge
+from storage.merge import copied, merge, without
 from storage.names import check_id
 
 STAMP = "_kuzzle_info"
@@ -24,7 +24,7 @@ def stamp(
         kuid: The writer's user id; None for the router itself.
         now_ms: When, in ms since 1970.
         previous_info: The stamp of the stored document (empty if it has none), None when there
-            is no document. Only `update` and `upsert` look at it.
+            is no document. Only `update`, `upsert` and `delete_fields` look at it.
 
     A document that an upsert creates is stamped as by `create`; Kuzzle 2.56 loses its author
     and date there (Kuzzle reference, `_kuzzle_info`).
@@ -54,8 +54,11 @@ def apply(write: Write, stored: JsonObject | None, now_ms: int) -> JsonObject:
     except RecursionError:
         raise too_deep() from None
     previous = None if stored is None else _stamp_of(stored)
+    if write.stamping == "kept":
+        return content
+    verb = "create" if write.stamping == "anew" else write.verb
     # Whatever a client sent under this key goes here.
-    content[STAMP] = stamp(write.verb, write.author.id, now_ms, previous)
+    content[STAMP] = stamp(verb, write.author.id, now_ms, previous)
     return content
 
 
@@ -63,8 +66,13 @@ def changes_of(write: Write, after: JsonObject, *, created: bool) -> JsonObject:
     """What the feed tells of a write that left `after`: the merged changes of an update, the
     whole content of any other write; stamped either way, and shared with nothing."""
     if write.verb in ("update", "upsert") and not created:
-        return copied({**write.content, STAMP: after[STAMP]})
+        return copied(stamped_changes(write, after))
     return copied(after)
+
+
+def stamped_changes(write: Write, after: JsonObject) -> JsonObject:
+    """The changes of an update with the stamp that it left in `after`, if it left one."""
+    return {**write.content, STAMP: after[STAMP]} if STAMP in after else write.content
 
 
 def packed(content: JsonObject) -> bytes:
@@ -96,15 +104,21 @@ def _content(write: Write, stored: JsonObject | None) -> JsonObject:
         raise RouterError("services.storage.document_already_exists")
     if write.verb in ("update", "upsert"):
         return merge(stored, write.content)
+    if write.verb == "delete_fields":
+        return without(stored, [path for path in write.fields if not _is_of_stamp(path)])
     return copied(write.content)
 
 
 def _created(write: Write) -> JsonObject:
-    if write.verb in ("update", "replace"):
+    if write.verb in ("update", "replace", "delete_fields"):
         raise not_found(write.id, write.index, write.collection)
     check_id(write.id)
     # An upsert's changes lie over its default key by key, not merged (Kuzzle reference, upsert).
     return copied({**(write.default or {}), **write.content})
+
+
+def _is_of_stamp(path: str) -> bool:
+    return path == STAMP or path.startswith(f"{STAMP}.")
 
 
 def _stamp_of(stored: JsonObject) -> JsonObject:

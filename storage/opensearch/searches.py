@@ -21,12 +21,15 @@ from storage.query import Search
 class _Found:
     """A hit with what it is sorted by."""
 
-    __slots__ = ("fields", "place", "source")
+    __slots__ = ("fields", "place", "source", "version")
 
-    def __init__(self, collection: Collection, id: str, source: JsonObject) -> None:
+    def __init__(self, collection: Collection, hit: JsonObject) -> None:
         index, name = collection.name
-        self.place = (id, index, name)
+        source, hidden = split(object_at(hit, "_source"))
+        self.place = (str(hit.get("_id")), index, name)
         self.source = source
+        version = hidden.get("version", hit.get("_version"))
+        self.version = version if isinstance(version, int) else 0
         self.fields: FieldValues = field_values(collection.mapping.rows(source))
 
     def hit(self, search: Search) -> Hit:
@@ -37,6 +40,7 @@ class _Found:
             collection=collection,
             id=own,
             source=project(self.source, search),
+            version=self.version,
             sort=[sort_value(key, own, self.fields) for key in search.sort],
         )
 
@@ -49,7 +53,7 @@ async def page(client: Client, collections: Sequence[Collection], search: Search
     answers = await _ask(client, collections, search, window)
     total = sum(_total(answer) for answer in answers)
     found = [
-        _found(collection, hit)
+        _Found(collection, hit)
         for collection, answer in zip(collections, answers, strict=True)
         for hit in objects(object_at(answer, "hits").get("hits"))
     ]
@@ -91,16 +95,12 @@ def _body(collection: Collection, search: Search, window: tuple[int, int]) -> Js
         "from": window[0],
         "size": window[1],
         "track_total_hits": True,
+        "version": True,
     }
     if window[1]:
         keys: list[Json] = compile_sort(search.sort, collection.sort_id)
         body["sort"] = keys
     return body
-
-
-def _found(collection: Collection, hit: JsonObject) -> _Found:
-    source, _ = split(object_at(hit, "_source"))
-    return _Found(collection, str(hit.get("_id")), source)
 
 
 def _total(answer: JsonObject) -> int:

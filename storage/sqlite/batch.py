@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 import apsw
 import orjson
 
 from router.envelope import JsonObject
 from storage.contract import Document, Write, Written, guard, not_found
+from storage.dates import date_reader
 from storage.plan import Row
 from storage.sqlite.catalog import Catalog, Collection, Name, save_collection
 from storage.sqlite.feed import WHOLE_EVERY, Entry, FeedRows, Position
 from storage.sqlite.records import Key, Record
 from storage.sqlite.tables import DocumentRows
 from storage.sqlite.undo import undo_of
-from storage.stamps import STAMP, apply, packed
+from storage.stamps import STAMP, apply, packed, stamped_changes
+
+_read_date: Final = date_reader()
 
 Lookup = Callable[[Collection, str], Record]
 
@@ -134,7 +138,7 @@ class Batch:
         version = record.version + 1
         if stored is None or write.verb not in ("update", "upsert"):
             return Entry(version, record.seq, self._at_ms, source, record.source, None)
-        changes = {**write.content, STAMP: content[STAMP]}
+        changes = stamped_changes(write, content)
         undo = orjson.dumps(undo_of(stored, changes))
         whole = source if version % WHOLE_EVERY == 0 else None
         return Entry(version, record.seq, self._at_ms, orjson.dumps(changes), undo, whole)
@@ -209,6 +213,11 @@ def document_of(id: str, record: Record, collection: Collection) -> Document | N
 
 def updated_ms(content: JsonObject) -> int | None:
     """When the document was last updated, which has a column of its own (see `sides`)."""
-    stamp = content[STAMP]
+    stamp = content.get(STAMP)
     updated = stamp.get("updatedAt") if isinstance(stamp, dict) else None
-    return updated if isinstance(updated, int) else None
+    if updated is None or isinstance(updated, int):
+        return updated
+    try:
+        return _read_date(updated)
+    except ValueError:  # older than its field
+        return None

@@ -133,15 +133,16 @@ class _Select:
 
     def hit(self, connection: apsw.Connection, row: Sequence[Json]) -> Hit:
         """The hit of one row."""
-        source = connection.execute(
-            f"SELECT source FROM {self._documents} WHERE doc = ?", (row[1],)
+        found: Any = connection.execute(
+            f"SELECT source, version FROM {self._documents} WHERE doc = ?", (row[1],)
         ).get
         values = zip(row[5:], self._are_flags, strict=True)
         return Hit(
             index=self._collection.index,
             collection=self._collection.name,
             id=str(row[2]),
-            source=project(orjson.loads(source), self._search),
+            source=project(orjson.loads(found[0]), self._search),
+            version=found[1],
             sort=[bool(value) if flag and value is not None else value for value, flag in values],
         )
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from router.envelope import JsonObject
 from router.errors import RouterError
@@ -22,9 +22,19 @@ from storage.sqlite.lock import FolderLock
 from storage.sqlite.opening import explaining, take
 from storage.sqlite.reader import Reader
 from storage.sqlite.searches import Searches
+from storage.sqlite.slices import SLICE, SlicedReader
 from storage.sqlite.writer import Writer
 
 T = TypeVar("T")
+
+
+class _Parts(NamedTuple):
+    """What stands behind an opened store."""
+
+    writer: Writer
+    reader: Reader
+    slices: SlicedReader
+    searches: Searches
 
 
 class SqliteStorage:
@@ -54,7 +64,7 @@ class SqliteStorage:
         self._clock = Clock(read_ms)
         self._ledger = Ledger(settings, self._disk, self._clock)
         self._lock: FolderLock | None = None
-        self._parts: tuple[Writer, Reader, Searches] | None = None
+        self._parts: _Parts | None = None
 
     async def open(self) -> None:
         """Make ready; call once, before anything else, from the loop that will use it.
@@ -73,28 +83,30 @@ class SqliteStorage:
             self._lock.release()
             raise
 
-    def _start(self, path: Path) -> tuple[Writer, Reader, Searches]:
+    def _start(self, path: Path) -> _Parts:
         settings = self._settings
         open_reader = partial(
             connect, path, self._disk, cache_mb=settings.read_cache_mb, read_only=True
         )
         reader = Reader(open_reader(), self._ledger.cache)
+        slices = SlicedReader(lambda: Reader(open_reader(), self._ledger.cache))
         searches = Searches(
             open_reader(),
             timeout_s=settings.search_timeout_s,
             waiting=settings.searches_waiting,
         )
         writer = Writer(self._ledger, batch=settings.batch, waiting=settings.writes_waiting)
-        return writer, reader, searches
+        return _Parts(writer, reader, slices, searches)
 
     async def close(self) -> None:
         """Finish what was handed in, then let go of everything."""
         if self._parts is None or self._lock is None:
             return
-        (writer, reader, searches), self._parts = self._parts, None
-        reader.close()
-        await searches.close()
-        await writer.stop()
+        parts, self._parts = self._parts, None
+        parts.reader.close()
+        await parts.slices.close()
+        await parts.searches.close()
+        await parts.writer.stop()
         self._lock.release()
 
     @property
@@ -165,7 +177,10 @@ class SqliteStorage:
 
     async def mget(self, index: str, collection: str, ids: Sequence[str]) -> list[Document | None]:
         """The documents of these ids, in their order; None where there is none."""
-        return self._reader.mget(self._ledger.catalog.find(index, collection), ids)
+        found = self._ledger.catalog.find(index, collection)
+        if len(ids) <= SLICE:
+            return self._reader.mget(found, ids)
+        return await self._slices.mget(found, ids)
 
     def write(self, write: Write) -> Awaitable[Written]:
         """Hand in one write; await the result for the acknowledgement."""
@@ -229,18 +244,22 @@ class SqliteStorage:
 
     @property
     def _writer(self) -> Writer:
-        return self._opened[0]
+        return self._opened.writer
 
     @property
     def _reader(self) -> Reader:
-        return self._opened[1]
+        return self._opened.reader
+
+    @property
+    def _slices(self) -> SlicedReader:
+        return self._opened.slices
 
     @property
     def _searches(self) -> Searches:
-        return self._opened[2]
+        return self._opened.searches
 
     @property
-    def _opened(self) -> tuple[Writer, Reader, Searches]:
+    def _opened(self) -> _Parts:
         if self._parts is None:
             raise RouterError("api.process.shutting_down")
         return self._parts

@@ -15,7 +15,7 @@ from storage.sqlite.catalog import Catalog, Collection, save_collection
 from storage.sqlite.connection import unexpected
 from storage.sqlite.records import NOTHING, Record
 from storage.sqlite.tables import DocumentRows
-from storage.stamps import STAMP, packed
+from storage.stamps import packed
 
 
 def page(
@@ -46,8 +46,7 @@ def load(
         if _is_there(connection, collection, document.id):
             continue
         source = document.source
-        updated = updated_ms(source) if STAMP in source else None
-        record = Record(0, document.version, 0, updated, packed(source))
+        record = Record(0, document.version, 0, updated_ms(source), packed(source))
         created = rows.create((collection.number, document.id), NOTHING, record)
         rows.index(created.doc, (), collection.mapping.rows(source))
     fields = rows.flush()

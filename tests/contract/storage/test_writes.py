@@ -148,6 +148,79 @@ class TestEachVerb:
         assert body((await storage.get(*TARGET, "one")).source) == content
 
 
+class TestDeleteFields:
+    async def test_it_takes_out_what_is_there(self, storage: Storage) -> None:
+        before = await put(
+            storage, "one", {"a": {"x": 1, "y": {"z": 2}}, "b": [{"c": 1}], "d.e": 1}
+        )
+        fields = ("a.x", "a.y.none", "b.c", "d.e", "none", "")
+        written = await storage.write(a_write("delete_fields", "one", fields=fields))
+        assert body(written.source) == {"a": {"y": {"z": 2}}, "b": [{"c": 1}]}
+        assert (written.version, written.previous) == (2, before.source)
+        assert (await storage.get(*TARGET, "one")).source == written.source
+
+    async def test_searches_find_it_no_longer(self, storage: Storage) -> None:
+        await put(storage, "one", {"size": 1, "model": "M"}, refresh=True)
+        await storage.write(a_write("delete_fields", "one", fields=("size",)))
+        assert await found(storage, {"query": {"exists": {"field": "size"}}}) == []
+        assert await found(storage, {"query": {"term": {"model": "M"}}}) == ["one"]
+
+    async def test_the_stamp_stays_and_is_renewed(self, storage: Storage) -> None:
+        await put(storage, "one", {})
+        fields = ("_kuzzle_info", "_kuzzle_info.author")
+        eve = Author(id="eve")
+        write = a_write("delete_fields", "one", fields=fields, author=eve)
+        info: Any = (await storage.write(write)).source["_kuzzle_info"]
+        assert (info["author"], info["updater"]) == ("ada", "eve")
+
+    async def test_what_is_not_there_is_refused(self, storage: Storage) -> None:
+        with refused("services.storage.not_found", "one", *TARGET):
+            await storage.write(a_write("delete_fields", "one", fields=("a",)))
+
+
+class TestStamping:
+    """Kuzzle reference, 4.1 and 3.3."""
+
+    @pytest.mark.parametrize("verb", ["create_or_replace", "replace"])
+    async def test_anew_is_stamped_as_a_create(self, storage: Storage, verb: Verb) -> None:
+        await put(storage, "one", {})
+        written = await storage.write(a_write(verb, "one", {}, stamping="anew"))
+        info: Any = written.source["_kuzzle_info"]
+        assert (info["author"], info["updater"], info["updatedAt"]) == ("ada", None, None)
+
+    @pytest.mark.parametrize("info", [{"author": "me", "updatedAt": "2026-01-31T10:00:00Z"}, {}])
+    async def test_kept_stores_the_stamp_given(self, storage: Storage, info: Any) -> None:
+        content = {"size": 1, "_kuzzle_info": info}
+        written = await storage.write(a_write("create_or_replace", "one", content, stamping="kept"))
+        assert written.source == content
+        assert (await storage.get(*TARGET, "one")).source == content
+        bounds = {"gte": 1_769_853_600_000, "lte": 1_769_853_600_000}
+        dated = await found(storage, {"query": {"range": {"_kuzzle_info.updatedAt": bounds}}})
+        assert dated == (["one"] if info else [])
+
+    async def test_kept_stores_none_where_none_is_given(self, storage: Storage) -> None:
+        written = await storage.write(a_write("create", "one", {"size": 1}, stamping="kept"))
+        assert written.source == {"size": 1}
+        written = await storage.write(a_write("update", "one", {"size": 2}, stamping="kept"))
+        assert written.source == {"size": 2}
+        assert [row.changes for row in await storage.changes(0)] == [{"size": 1}, {"size": 2}]
+        signed = await storage.write(a_write("update", "one", {"size": 3}))
+        assert set(signed.source["_kuzzle_info"]) == {"updatedAt", "updater"}  # type: ignore[arg-type]
+
+    async def test_kept_leaves_the_stamp_that_is_there(self, storage: Storage) -> None:
+        before = await put(storage, "one", {"size": 1})
+        written = await storage.write(a_write("update", "one", {"size": 2}, stamping="kept"))
+        assert written.source == {**before.source, "size": 2}
+
+    @pytest.mark.parametrize("info", ["x", {"createdAt": "soon"}])
+    async def test_a_stamp_against_the_mapping_is_refused(
+        self, storage: Storage, info: Any
+    ) -> None:
+        content = {"_kuzzle_info": info}
+        with refused("services.storage.unexpected_bad_request"):
+            await storage.write(a_write("create", "one", content, stamping="kept"))
+
+
 class TestStamp:
     """Kuzzle reference, table of `_kuzzle_info`."""
 
@@ -189,6 +262,12 @@ class TestStamp:
 
 
 class TestReads:
+    async def test_hits_tell_the_version(self, storage: Storage) -> None:
+        await put(storage, "one", {})
+        await put(storage, "one", {}, refresh=True)
+        page = await storage.search([TARGET], Search(source_includes=()))
+        assert [(hit.id, hit.version) for hit in page.hits] == [("one", 2)]
+
     async def test_get_sees_the_last_write(self, storage: Storage) -> None:
         await put(storage, "one", {"size": 1})
         written = await storage.write(a_write("update", "one", {"size": 2}))
@@ -202,6 +281,12 @@ class TestReads:
         documents = await storage.mget(*TARGET, ["b", "none", "a", "b"])
         assert [each and each.id for each in documents] == ["b", None, "a", "b"]
         assert await storage.mget(*TARGET, []) == []
+
+    async def test_mget_of_many(self, storage: Storage) -> None:
+        await storage.bulk([a_write("create", f"d{n}", {"size": n}) for n in range(350)])
+        ids = [f"d{n}" for n in range(0, 700, 2)]
+        documents = await storage.mget(*TARGET, ids)
+        assert [each and each.id for each in documents] == ids[:175] + [None] * 175
 
 
 def scramble(value: Any) -> None:
