@@ -29,6 +29,10 @@ RETRIES: Final = Argument(
 )
 SOURCE: Final = Argument("source", "flag", "Answer with the whole document.")
 SILENT: Final = Argument("silent", "flag", "Trigger no realtime notification.")
+STRICT: Final = Argument(
+    "strict", "flag", "Answer an error when one of the documents fails; what was done stays done."
+)
+IDS: Final = Argument("ids", "array", "Ids of the documents.", required=True, place="body")
 FROM: Final = Argument("from", "integer", "How many hits to skip; default 0.")
 SIZE: Final = Argument("size", "integer", "How many hits to answer; default 10.")
 LANG: Final = Argument("lang", "string", "`elasticsearch`, the default. `koncorde` is refused.")

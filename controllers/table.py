@@ -14,6 +14,9 @@ from controllers.device_manager.engines import Engines
 from controllers.device_manager.imports import Imports
 from controllers.device_manager.twins import Twins
 from controllers.document import Documents
+from controllers.documents.by_query import DocumentsByQuery
+from controllers.documents.many import ManyDocuments
+from controllers.documents.partial import PartialDocuments
 from controllers.index import Indexes
 from controllers.server import Load, Server
 from router.actions import Action, ActionTable
@@ -56,13 +59,24 @@ def build_table(around: Surroundings) -> ActionTable:
     for action in (
         *auth.actions(),
         *Collections(around.storage).actions(),
-        *Documents(around.storage, around.settings.documents).actions(),
+        *_documents(around),
         *Indexes(around.storage).actions(),
         *server.actions(),
         *_device_manager(around),
     ):
         table.add(action)
     return table
+
+
+def _documents(around: Surroundings) -> list[Action]:
+    storage, settings = around.storage, around.settings.documents
+    found = (
+        *Documents(storage, settings).actions(),
+        *ManyDocuments(storage, settings).actions(),
+        *PartialDocuments(storage).actions(),
+        *DocumentsByQuery(storage, settings).actions(),
+    )
+    return sorted(found, key=lambda action: action.name)
 
 
 def _device_manager(around: Surroundings) -> tuple[Action, ...]:

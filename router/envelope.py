@@ -214,6 +214,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             raise RouterError("api.assert.missing_argument", f"body.{key}")
         return value
 
+    def body_list(self, key: str) -> list[Json]:
+        """The array `body.<key>`, which must be there."""
+        value = self.body_object().get(key)
+        if value is None:
+            raise RouterError("api.assert.missing_argument", f"body.{key}")
+        if not isinstance(value, list):
+            raise RouterError("api.assert.invalid_type", f"body.{key}", "array")
+        return value
+
     def body_field(self, key: str, default: JsonObject | None = None) -> JsonObject:
         """The object `body.<key>`; without a default a missing one is an error."""
         value = self.body_object().get(key)

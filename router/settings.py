@@ -216,6 +216,9 @@ class DocumentSettings(Section):
     fetch_max: int = Field(
         10_000, ge=1, description="Documents that one search answers at most; Kuzzle's 10 000."
     )
+    write_max: int = Field(
+        200, ge=1, description="Documents that one request writes at most; Kuzzle's 200."
+    )
 
 
 class DeviceManagerSettings(Section):

@@ -28,6 +28,7 @@ STATUS = {
     "services.storage.not_found": 404,
     "services.storage.get_limit_exceeded": 413,
     "services.storage.version_conflict": 409,
+    "services.storage.write_limit_exceeded": 413,
     "services.storage": 400,
     "trivium.unsupported": 501,
     "trivium.asset.unknown_model": 404,

@@ -27,7 +27,7 @@ def _on(controller: str, action: str, **arguments: Any) -> Payload:
     return {"controller": controller, "action": action, **arguments}
 
 
-def _doc(action: str, _id: str | None = None, body: Any = None, **arguments: Any) -> Payload:
+def doc(action: str, _id: str | None = None, body: Any = None, **arguments: Any) -> Payload:
     payload = _on("document", action, index="lab", collection="things", **arguments)
     return _filled(payload, _id, body)
 
@@ -286,7 +286,7 @@ COLLECTION = [
 DOCUMENT = [
     Step(
         about="create",
-        ask=_doc("create", "d1", {"name": "one", "n": 1, "deep": {"er": "x", "s": 1}}),
+        ask=doc("create", "d1", {"name": "one", "n": 1, "deep": {"er": "x", "s": 1}}),
         sees=lambda r: (
             r["_id"] == "d1"
             and r["_version"] == 1
@@ -296,51 +296,51 @@ DOCUMENT = [
     ),
     Step(
         about="create twice",
-        ask=_doc("create", "d1", {"name": "one"}),
+        ask=doc("create", "d1", {"name": "one"}),
         status=400,
         error="services.storage.document_already_exists",
     ),
-    Step(about="create without body", ask=_doc("create", "d2"), status=400, error=NO_BODY),
+    Step(about="create without body", ask=doc("create", "d2"), status=400, error=NO_BODY),
     Step(
         about="create with a leading underscore",
-        ask=_doc("create", "_d", {}),
+        ask=doc("create", "_d", {}),
         status=400,
         error="api.assert.invalid_id",
     ),
     Step(
         about="create against the mapping",
-        ask=_doc("create", "d2", {"n": "not a number"}),
+        ask=doc("create", "d2", {"n": "not a number"}),
         status=400,
         error="services.storage.unexpected_bad_request",
     ),
     Step(
         about="create in no index",
-        ask={**_doc("create", "d2", {}), "index": "x"},
+        ask={**doc("create", "d2", {}), "index": "x"},
         status=412,
         error=NO_INDEX,
     ),
     Step(
         about="create in no collection",
-        ask={**_doc("create", "d2", {}), "collection": "x"},
+        ask={**doc("create", "d2", {}), "collection": "x"},
         status=412,
         error=NO_COLLECTION,
     ),
     Step(
         about="get",
-        ask=_doc("get", "d1"),
+        ask=doc("get", "d1"),
         sees=lambda r: r["_source"]["deep"] == {"er": "x", "s": 1} and r["_version"] == 1,
     ),
-    Step(about="get of none", ask=_doc("get", "nope"), status=404, error=NOT_FOUND),
-    Step(about="get without id", ask=_doc("get"), status=400, error=MISSING),
+    Step(about="get of none", ask=doc("get", "nope"), status=404, error=NOT_FOUND),
+    Step(about="get without id", ask=doc("get"), status=400, error=MISSING),
     Step(
         about="get with an id that isn't text",
-        ask={**_doc("get"), "_id": 5},
+        ask={**doc("get"), "_id": 5},
         status=400,
         error=WRONG_TYPE,
     ),
     Step(
         about="update answers the changes",
-        ask=_doc("update", "d1", {"deep": {"s": 2}, "n": None}),
+        ask=doc("update", "d1", {"deep": {"s": 2}, "n": None}),
         sees=lambda r: (
             r["_version"] == 2
             and r["_source"]["deep"] == {"s": 2}
@@ -350,7 +350,7 @@ DOCUMENT = [
     ),
     Step(
         about="update answers the whole with source",
-        ask=_doc("update", "d1", {"n": 7}, source=True),
+        ask=doc("update", "d1", {"n": 7}, source=True),
         sees=lambda r: (
             r["_version"] == 3
             and r["_source"]["name"] == "one"
@@ -359,86 +359,86 @@ DOCUMENT = [
     ),
     Step(
         about="equal content counts as an update",
-        ask=_doc("update", "d1", {"n": 7}),
+        ask=doc("update", "d1", {"n": 7}),
         sees=lambda r: r["_version"] == 4,
     ),
     Step(
         about="update waits for the search",
-        ask=_doc("update", "d1", {"n": 8}, refresh="wait_for"),
+        ask=doc("update", "d1", {"n": 8}, refresh="wait_for"),
         sees=lambda r: r["_version"] == 5,
     ),
     Step(
         about="and the search sees it",
-        ask=_doc("search", body={"query": {"term": {"n": 8}}}),
+        ask=doc("search", body={"query": {"term": {"n": 8}}}),
         sees=lambda r: r["total"] == 1 and r["hits"][0]["_id"] == "d1",
     ),
     Step(
         about="update with another refresh",
-        ask=_doc("update", "d1", {"n": 9}, refresh="true"),
+        ask=doc("update", "d1", {"n": 9}, refresh="true"),
         status=400,
         error="services.storage.invalid_argument",
     ),
     Step(
         about="update retried",
-        ask=_doc("update", "d1", {"n": 9}, retryOnConflict=3),
+        ask=doc("update", "d1", {"n": 9}, retryOnConflict=3),
         sees=lambda r: r["_version"] == 6,
     ),
     Step(
         about="update with retryOnConflict as text",
-        ask=_doc("update", "d1", {"n": 9}, retryOnConflict="3"),
+        ask=doc("update", "d1", {"n": 9}, retryOnConflict="3"),
         sees=lambda r: r["_version"] == 7,
     ),
     Step(
         about="update with a retryOnConflict that is no number",
-        ask=_doc("update", "d1", {"n": 9}, retryOnConflict="foo"),
+        ask=doc("update", "d1", {"n": 9}, retryOnConflict="foo"),
         status=400,
         error=WRONG_TYPE,
     ),
     Step(
         about="update with too many retries",
-        ask=_doc("update", "d1", {"n": 9}, retryOnConflict=101),
+        ask=doc("update", "d1", {"n": 9}, retryOnConflict=101),
         status=400,
         error="api.assert.invalid_argument",
     ),
-    Step(about="update of none", ask=_doc("update", "nope", {"n": 1}), status=404, error=NOT_FOUND),
-    Step(about="update without body", ask=_doc("update", "d1"), status=400, error=NO_BODY),
+    Step(about="update of none", ask=doc("update", "nope", {"n": 1}), status=404, error=NOT_FOUND),
+    Step(about="update without body", ask=doc("update", "d1"), status=400, error=NO_BODY),
     Step(
         about="a client's _kuzzle_info is dropped",
-        ask=_doc("update", "d1", {"_kuzzle_info": {"author": "me"}}, source=True),
+        ask=doc("update", "d1", {"_kuzzle_info": {"author": "me"}}, source=True),
         sees=lambda r: r["_source"]["_kuzzle_info"]["author"] == "-1",
     ),
     Step(
         about="replace",
-        ask=_doc("replace", "d1", {"name": "uno"}),
+        ask=doc("replace", "d1", {"name": "uno"}),
         sees=lambda r: "n" not in r["_source"] and r["_version"] == 9,
     ),
-    Step(about="replace of none", ask=_doc("replace", "no", {}), status=404, error=NOT_FOUND),
+    Step(about="replace of none", ask=doc("replace", "no", {}), status=404, error=NOT_FOUND),
     Step(
         about="createOrReplace, new",
-        ask=_doc("createOrReplace", "d3", {"name": "three", "n": 3}),
+        ask=doc("createOrReplace", "d3", {"name": "three", "n": 3}),
         sees=lambda r: r["created"] is True and r["_version"] == 1,
     ),
     Step(
         about="createOrReplace, old",
-        ask=_doc("createOrReplace", "d3", {"name": "drei", "n": 33}, refresh="wait_for"),
+        ask=doc("createOrReplace", "d3", {"name": "drei", "n": 33}, refresh="wait_for"),
         sees=lambda r: r["created"] is False and r["_version"] == 2,
     ),
-    Step(about="exists", ask=_doc("exists", "d3"), sees=lambda r: r is True),
-    Step(about="exists, not", ask=_doc("exists", "nope"), sees=lambda r: r is False),
-    Step(about="count", ask=_doc("count"), sees=lambda r: r["count"] == 2),
+    Step(about="exists", ask=doc("exists", "d3"), sees=lambda r: r is True),
+    Step(about="exists, not", ask=doc("exists", "nope"), sees=lambda r: r is False),
+    Step(about="count", ask=doc("count"), sees=lambda r: r["count"] == 2),
     Step(
         about="count of a query",
-        ask=_doc("count", body={"query": {"range": {"n": {"gte": 33}}}}),
+        ask=doc("count", body={"query": {"range": {"n": {"gte": 33}}}}),
         sees=lambda r: r["count"] == 1,
     ),
     Step(
         about="search, sorted and cut",
-        ask=_doc("search", body={"query": {}, "sort": [{"name": "asc"}]}, **{"from": 1, "size": 1}),
+        ask=doc("search", body={"query": {}, "sort": [{"name": "asc"}]}, **{"from": 1, "size": 1}),
         sees=lambda r: r["total"] == 2 and [hit["_id"] for hit in r["hits"]] == ["d1"],
     ),
     Step(
         about="search in a bool",
-        ask=_doc(
+        ask=doc(
             "search",
             body={
                 "query": {
@@ -453,38 +453,38 @@ DOCUMENT = [
     ),
     Step(
         about="search with an unknown key",
-        ask=_doc("search", body={"querry": {}}),
+        ask=doc("search", body={"querry": {}}),
         status=400,
         error="services.storage.invalid_search_query",
     ),
     Step(
         about="search with an unknown keyword",
-        ask=_doc("search", body={"query": {"equals": {"name": "x"}}}),
+        ask=doc("search", body={"query": {"equals": {"name": "x"}}}),
         status=400,
         error="services.storage.unknown_query_keyword",
     ),
     Step(
         about="search for too many",
-        ask=_doc("search", body={}, size=10_001),
+        ask=doc("search", body={}, size=10_001),
         status=413,
         error="services.storage.get_limit_exceeded",
     ),
     Step(
         about="search in no collection",
-        ask={**_doc("search", body={}), "collection": "x"},
+        ask={**doc("search", body={}), "collection": "x"},
         status=412,
         error=NO_COLLECTION,
     ),
-    Step(about="delete", ask=_doc("delete", "d3"), sees=lambda r: r == {"_id": "d3"}),
-    Step(about="delete of none", ask=_doc("delete", "d3"), status=404, error=NOT_FOUND),
+    Step(about="delete", ask=doc("delete", "d3"), sees=lambda r: r == {"_id": "d3"}),
+    Step(about="delete of none", ask=doc("delete", "d3"), status=404, error=NOT_FOUND),
     Step(
         about="versions go on growing over a deletion",
-        ask=_doc("create", "d3", {"name": "again"}),
+        ask=doc("create", "d3", {"name": "again"}),
         sees=lambda r: r["_version"] == 4,
     ),
     Step(
         about="delete that answers what it removed",
-        ask=_doc("delete", "d3", source=True),
+        ask=doc("delete", "d3", source=True),
         sees=lambda r: r["_source"]["name"] == "again",
     ),
 ]

@@ -12,8 +12,9 @@ from protocols.codec.frame import envelope, request_of
 from router.envelope import Connection
 from router.settings import OpenSearchSettings
 from storage.opensearch.store import OpenSearchStorage
-from tests.contract.actions import steps
+from tests.contract.actions import many, steps
 from tests.contract.actions.refusals import REFUSALS
+from tests.contract.actions.refusals_many import REFUSALS_MANY
 from tests.contract.actions.steps import Step
 from tests.support.fleet import fleet_app, fleet_settings
 from tests.support.opensearch import OpenSearchServer
@@ -27,11 +28,13 @@ STORY = [
     *steps.INDEX,
     *steps.COLLECTION,
     *steps.DOCUMENT,
+    *many.MANY,
     *steps.ENGINE,
     *steps.ASSET,
     *steps.ASSETS,
     *steps.IMPORT,
     *REFUSALS,
+    *REFUSALS_MANY,
     *steps.LEAVING,
 ]
 
