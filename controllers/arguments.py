@@ -35,7 +35,7 @@ STRICT: Final = Argument(
 IDS: Final = Argument("ids", "array", "Ids of the documents.", required=True, place="body")
 FROM: Final = Argument("from", "integer", "How many hits to skip; default 0.")
 SIZE: Final = Argument("size", "integer", "How many hits to answer; default 10.")
-LANG: Final = Argument("lang", "string", "`elasticsearch`, the default. `koncorde` is refused.")
+LANG: Final = Argument("lang", "string", "`elasticsearch`, the default, or `koncorde`.")
 
 STORED: Final = ("services.storage.unknown_index", "services.storage.unknown_collection")
 """What every action on an index and a collection can answer."""

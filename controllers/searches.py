@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from controllers import arguments
+from realtime.koncorde import search as koncorde
 from router import places
 from router.actions import Argument
 from router.envelope import Json, JsonObject, Request
@@ -25,6 +28,9 @@ ARGUMENTS: Final = (
 )
 RESULT: Final = "`{hits: [{_id, _score, _source, index, collection}], total}`; total is exact"
 COUNT_ERRORS: Final = (
+    "api.assert.koncorde_dsl_error",
+    "api.assert.koncorde_restricted_keyword",
+    "api.assert.koncorde_unknown_keyword",
     "api.assert.invalid_argument",
     "services.storage.invalid_search_query",
     "services.storage.invalid_query_keyword",
@@ -58,7 +64,7 @@ def read(request: Request, *, fetch_max: int) -> Search:
     size = _given(request, "size")
     if size is None and body.get("size") is None:
         size = min(_PAGE, fetch_max)
-    search = dsl.read_search(body, offset=_given(request, "from"), size=size)
+    search = _read(request, body, offset=_given(request, "from"), size=size)
     if search.size > fetch_max:
         raise RouterError("services.storage.get_limit_exceeded")
     return search
@@ -70,7 +76,7 @@ def read_count(request: Request) -> Search:
     Raises:
         RouterError: One of `COUNT_ERRORS`.
     """
-    return dsl.read_search(_body(request))
+    return _read(request, _body(request))
 
 
 def targets(request: Request, storage: Storage) -> list[_Place]:
@@ -144,17 +150,20 @@ def _body(request: Request) -> JsonObject:
         body = _object(arguments.structure(request, "searchBody"), "searchBody")
     elif not isinstance(body, dict):
         raise RouterError("api.assert.invalid_type", "body", "object")
-    _check_language(request, body)
     return body
 
 
-def _check_language(request: Request, body: JsonObject) -> None:
+def _read(
+    request: Request, body: JsonObject, *, offset: int | None = None, size: int | None = None
+) -> Search:
     language = request.string("lang", "elasticsearch")
     if language not in _LANGUAGES:
         raise RouterError("api.assert.invalid_argument", "lang", " or ".join(_LANGUAGES))
-    # An empty filter means the same in both languages.
-    if language == "koncorde" and body.get("query"):
-        raise RouterError("trivium.unsupported.feature", "lang=koncorde")
+    if language != "koncorde":
+        return dsl.read_search(body, offset=offset, size=size)
+    rest = {key: value for key, value in body.items() if key != "query"}
+    search = dsl.read_search(rest, offset=offset, size=size)
+    return msgspec.structs.replace(search, query=koncorde.read_query(body.get("query")))
 
 
 def _given(request: Request, key: str) -> int | None:

@@ -12,6 +12,9 @@ from realtime.koncorde.faults import at, fault, non_empty, object_at, text_at, v
 from realtime.koncorde.normal import NormalForm, TooComplexError, normalise
 from router.envelope import Json, JsonObject
 
+KEYWORDS: Final = frozenset({*CLAUSES, "and", "bool", "not", "or", "select"})
+"""All clauses and operators."""
+
 _BOOL: Final = ("must", "must_not", "should", "should_not")
 
 
@@ -28,13 +31,18 @@ class FilterLimits(NamedTuple):
     depth: int = 32
 
 
-def parse(content: Json, limits: FilterLimits) -> Expression:
+def parse(
+    content: Json, limits: FilterLimits, *, admit: Callable[[str], None] | None = None
+) -> Expression:
     """Read a filter; an empty one is everything.
+
+    Args:
+        admit: Called with each keyword; raises for one that isn't wanted.
 
     Raises:
         RouterError: `api.assert.koncorde_dsl_error`, with the path of what is wrong.
     """
-    return _Parsing(limits).expression(content, "", 0)
+    return _Parsing(limits, admit or _admit_all).expression(content, "", 0)
 
 
 def normal_form(content: Json, limits: FilterLimits) -> NormalForm:
@@ -63,8 +71,9 @@ def _too_complex(limits: FilterLimits) -> str:
 class _Parsing:
     """One filter that is being read, and what it may still hold."""
 
-    def __init__(self, limits: FilterLimits) -> None:
+    def __init__(self, limits: FilterLimits, admit: Callable[[str], None]) -> None:
         self._limits = limits
+        self._admit = admit
         self._left = limits.conditions
 
     def expression(self, content: Json, path: str, depth: int) -> Expression:
@@ -77,6 +86,7 @@ class _Parsing:
         if len(given) > 1:
             raise fault(path, "Invalid filter syntax. Filters must have one keyword only")
         keyword, value = next(iter(given.items()))
+        self._admit(keyword)
         path = at(path, keyword)
         operator = _OPERATORS.get(keyword)
         if operator is not None:
@@ -151,6 +161,10 @@ class _Parsing:
             self.expression(content, f"{path}[{number}]", depth)
             for number, content in enumerate(contents)
         )
+
+
+def _admit_all(_keyword: str) -> None:
+    """Every keyword is wanted."""
 
 
 def _within(value: Json) -> list[Json]:

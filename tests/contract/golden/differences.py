@@ -31,7 +31,6 @@ LEFT_OUT: dict[str, str] = {
         [
             "auth:getStrategies",
             "server:getConfig",
-            "document:search koncorde",
             "document:search scroll",
             "document:validate",
             "realtime:publish",
@@ -68,6 +67,7 @@ DIFFERENT: dict[str, str] = {
         ],
         "an error's envelope names the index and collection that the request named",
     ),
+    "document:search koncorde": "what upsert creates says who created it",
     "asset:create unknown model": "carries an id",
     "asset:create unknown engine": "trivium.engine.unknown says how to create one",
     "asset:get unknown engine": "trivium.engine.unknown says how to create one",

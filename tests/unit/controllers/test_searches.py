@@ -133,7 +133,19 @@ class TestRefusals:
             ([1], {}, "api.assert.invalid_type"),
             ({}, {"lang": "sql"}, "api.assert.invalid_argument"),
             ({}, {"lang": 5}, "api.assert.invalid_type"),
-            ({"query": {"equals": {"n": 1}}}, {"lang": "koncorde"}, "trivium.unsupported.feature"),
+            ({"query": {"nope": {}}}, {"lang": "koncorde"}, "api.assert.koncorde_unknown_keyword"),
+            (
+                {"query": {"bool": {}}},
+                {"lang": "koncorde"},
+                "api.assert.koncorde_restricted_keyword",
+            ),
+            (
+                {"query": {"not": {"regexp": {"n": "1"}}}},
+                {"lang": "koncorde"},
+                "api.assert.koncorde_restricted_keyword",
+            ),
+            ({"query": {"equals": 1}}, {"lang": "koncorde"}, "api.assert.koncorde_dsl_error"),
+            ({"sorted": 1}, {"lang": "koncorde"}, "services.storage.invalid_search_query"),
             ({}, {"scroll": "1m"}, "trivium.unsupported.feature"),
             ({"querry": {}}, {}, "services.storage.invalid_search_query"),
             ({"query": {"equals": {"n": 1}}}, {}, "services.storage.unknown_query_keyword"),
@@ -157,3 +169,46 @@ async def test_count_counts_what_matches(lab: InProcess) -> None:
     assert await lab.result("document:count", **PLACE) == {"count": 3}
     query = {"query": {"range": {"n": {"gte": 1}}}}
     assert await lab.result("document:count", query, **PLACE) == {"count": 2}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, [0, 1, 2]),
+        ({"equals": {"n": 1}}, [1]),
+        ({"range": {"n": {"gt": 0, "lte": 2}}}, [1, 2]),
+        ({"and": [{"exists": "n"}, {"not": {"equals": {"n": 1}}}]}, [0, 2]),
+        ({"or": [{"equals": {"n": 0}}, {"ids": {"values": ["things-2"]}}]}, [0, 2]),
+        ({"in": {"_id": ["things-0", "things-1"]}}, [0, 1]),
+        ({"missing": "n"}, []),
+        ({"nothing": {}}, []),
+    ],
+)
+async def test_a_search_in_koncorde_finds_the_same(
+    lab: InProcess, query: object, found: list[int]
+) -> None:
+    body = {"query": query, "sort": ["n"]}
+    page = await lab.result("document:search", body, lang="koncorde", **PLACE)
+    assert (ids(page), page["total"]) == ([f"things-{n}" for n in found], len(found))
+    count = await lab.result("document:count", {"query": query}, lang="koncorde", **PLACE)
+    assert count == {"count": len(found)}
+
+
+async def test_a_search_in_koncorde_knows_places() -> None:
+    async with in_process() as router:
+        mapping = {"properties": {"p": {"type": "geo_point"}}}
+        await router.result("collection:create", {"mappings": mapping}, **PLACE)
+        for number, lat in enumerate((48.85, 48.87, 49.85)):
+            place = {"p": {"lat": lat, "lon": 2.35}}
+            await router.result("document:create", place, _id=f"things-{number}", **PLACE)
+        for query, found in (
+            ({"geoDistance": {"p": [48.85, 2.35], "distance": "5km"}}, [0, 1]),
+            ({"geoDistanceRange": {"p": "48.85, 2.35", "from": "1km", "to": "5km"}}, [1]),
+        ):
+            body = {"query": query, "sort": ["_id"]}
+            page = await router.result("document:search", body, lang="koncorde", **PLACE)
+            assert ids(page) == [f"things-{number}" for number in found]
+        body = {"query": {"geoPolygon": {"p": {"points": [[0, 0], [0, 1], [1, 0]]}}}}
+        await router.refused(
+            "trivium.unsupported.feature", "document:search", body, lang="koncorde", **PLACE
+        )
