@@ -80,6 +80,28 @@ class LoginSettings(Section):
     )
 
 
+class AccessSettings(Section):
+    """Tokens: what signs them, and how long they live."""
+
+    key_file: str = Field(
+        "", description="File of the signing keys; empty keeps them beside the users."
+    )
+    token_ttl_s: float = Field(3_600.0, gt=0, description="Seconds; Kuzzle's one hour.")
+    token_max_ttl_s: float = Field(
+        0.0, ge=0, description="Most seconds that a login may ask for; 0 allows any time."
+    )
+    api_key_max_ttl_s: float = Field(
+        0.0, ge=0, description="Most seconds of an API key made by its user; 0 allows any time."
+    )
+    grace_s: float = Field(
+        1.0, ge=0, description="Seconds that a token goes on for once another took its place."
+    )
+    cookies: bool = Field(True, description="Whether browsers may hold their token in a cookie.")
+    tokens_cached: int = Field(
+        20_000, ge=1, description="Tokens that need not be verified again at each request."
+    )
+
+
 class HttpSettings(Section):
     """The HTTP wire."""
 
@@ -242,6 +264,7 @@ class Settings(Section):
     frame: FrameSettings = FrameSettings()
     limits: LimitSettings = LimitSettings()
     logins: LoginSettings = LoginSettings()
+    access: AccessSettings = AccessSettings()
     http: HttpSettings = HttpSettings()
     websocket: WebSocketSettings = WebSocketSettings()
     mqtt: MqttSettings = MqttSettings()
