@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from controllers import arguments, searches
+from controllers import arguments, cursors, searches
 from controllers.arguments import NAMED, WRITTEN
+from controllers.cursors import Cursors
 from controllers.writes import (
     author,
     changed,
@@ -39,6 +40,7 @@ class Documents:
 
     storage: Storage
     settings: DocumentSettings
+    cursors: Cursors
 
     async def get(self, request: Request) -> Reply:
         """One document."""
@@ -94,6 +96,9 @@ class Documents:
         """One page of the documents that match."""
         search = searches.read(request, fetch_max=self.settings.fetch_max)
         targets = searches.targets(request, self.storage)
+        life_s = self.cursors.duration_s(request)
+        if life_s is not None:
+            return await self.cursors.open(request, targets, search, life_s)
         return searches.listed(await self.storage.search(targets, search))
 
     async def count(self, request: Request) -> Json:
@@ -206,6 +211,7 @@ class Documents:
                     Argument("index", "string", "Index to search; or `targets`."),
                     Argument("collection", "string", "Collection to search; or `targets`."),
                     *searches.ARGUMENTS,
+                    cursors.SCROLL,
                     Argument(
                         "targets", "array", "`[{index, collections}]` instead of one collection."
                     ),
@@ -215,6 +221,7 @@ class Documents:
                 errors=(
                     *NAMED,
                     *searches.ERRORS,
+                    *cursors.ERRORS,
                     "api.assert.mutually_exclusive",
                     "services.storage.invalid_multi_index_collection_usage",
                     "services.storage.invalid_target_format",

@@ -15,7 +15,7 @@ from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
 from router.places import Place
 from storage import dsl
-from storage.contract import Page, Storage
+from storage.contract import Hit, Page, Storage
 from storage.query import Search
 
 ARGUMENTS: Final = (
@@ -59,8 +59,6 @@ def read(request: Request, *, fetch_max: int) -> Search:
         RouterError: One of `ERRORS`.
     """
     body = _body(request)
-    if request.args.get("scroll") is not None:
-        raise RouterError("trivium.unsupported.feature", "scroll")
     size = _given(request, "size")
     if size is None and body.get("size") is None:
         size = min(_PAGE, fetch_max)
@@ -121,7 +119,12 @@ def target_places(request: Request) -> Sequence[Place]:
 
 def listed(page: Page) -> JsonObject:
     """One page as results show it."""
-    hits: list[Json] = [
+    return {"hits": shown(page.hits), "total": page.total}
+
+
+def shown(hits: Sequence[Hit]) -> list[Json]:
+    """Hits as results show them."""
+    return [
         {
             "_id": hit.id,
             "_score": hit.score,
@@ -129,9 +132,8 @@ def listed(page: Page) -> JsonObject:
             "collection": hit.collection,
             "index": hit.index,
         }
-        for hit in page.hits
+        for hit in hits
     ]
-    return {"hits": hits, "total": page.total}
 
 
 def _named_in(target: JsonObject) -> list[Place]:

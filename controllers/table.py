@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from controllers import auth
 from controllers.collection import Collections
+from controllers.cursors import Cursors
 from controllers.device_manager import forms
 from controllers.device_manager.asset import AssetController
 from controllers.device_manager.assets import AssetsController
@@ -70,8 +71,10 @@ def build_table(around: Surroundings) -> ActionTable:
 
 def _documents(around: Surroundings) -> list[Action]:
     storage, settings = around.storage, around.settings.documents
+    cursors = Cursors(storage, around.settings.scrolls)
     found = (
-        *Documents(storage, settings).actions(),
+        *Documents(storage, settings, cursors).actions(),
+        *cursors.actions(),
         *ManyDocuments(storage, settings).actions(),
         *PartialDocuments(storage).actions(),
         *DocumentsByQuery(storage, settings).actions(),

@@ -243,6 +243,22 @@ class DocumentSettings(Section):
     )
 
 
+class ScrollSettings(Section):
+    """Searches that clients read page by page (`scroll`)."""
+
+    duration_max_s: float = Field(
+        60.0, gt=0, description="Seconds between two pages at most; Kuzzle's maxScrollDuration."
+    )
+    open_max: int = Field(500, ge=1, description="Open scrolls of all users together.")
+    open_per_user: int = Field(100, ge=1, description="Open scrolls of one user.")
+    documents_max: int = Field(
+        5_000_000,
+        ge=1,
+        description="Documents that all open scrolls hold (18 bytes each); a new one may take half "
+        "of what is left. Where OpenSearch holds them it has bounds of its own.",
+    )
+
+
 class DeviceManagerSettings(Section):
     """The device-manager plugin."""
 
@@ -272,6 +288,7 @@ class Settings(Section):
     opensearch: OpenSearchSettings = OpenSearchSettings()
     log: LogSettings = LogSettings()
     documents: DocumentSettings = DocumentSettings()
+    scrolls: ScrollSettings = ScrollSettings()
     device_manager: DeviceManagerSettings = DeviceManagerSettings()
 
 

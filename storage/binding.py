@@ -21,6 +21,7 @@ from storage.query import (
     Query,
     Range,
     Scalar,
+    Search,
     Sort,
     Terms,
 )
@@ -60,6 +61,31 @@ def check_sort(sort: tuple[Sort, ...], mapping: Mapping) -> None:
             raise _refused(f'There is no field "{key.field}" in the mapping to sort by.')
         if leaf.kind in (None, "text", "geo"):
             raise _refused(f'The field "{key.field}" of type {leaf.type} can\'t be sorted by.')
+
+
+def bind_after(search: Search, mapping: Mapping) -> tuple[Scalar, ...] | None:
+    """The search's `after` as index rows hold such values; its sort was let pass before.
+
+    Raises:
+        RouterError: `services.storage.unexpected_bad_request` for a value its field can't take.
+    """
+    if search.after is None:
+        return None
+    pairs = zip(search.sort, search.after, strict=True)
+    return tuple(None if value is None else _bound(key, value, mapping) for key, value in pairs)
+
+
+def _bound(key: Sort, value: Scalar, mapping: Mapping) -> Scalar:
+    leaf = mapping.leaf(key.field)
+    if leaf is None:
+        return str(value) if key.field == ID else None
+    if leaf.kind == "boolean" and value in (0, 1):
+        return bool(value)
+    try:
+        read = leaf.read(value)
+    except (ValueError, ArithmeticError):
+        raise _mismatch(leaf, value) from None
+    return None if isinstance(read, tuple) else read
 
 
 def _bind_same(query: Query, _mapping: Mapping) -> Query:

@@ -116,6 +116,28 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
+class Scroll(Protocol):
+    """An open search, read to its end page by page; by one caller at a time.
+
+    It holds the documents that matched when it was opened, in that order. What was deleted
+    since may be left out, then `total` goes down; others may be shown as they are by now.
+    """
+
+    @property
+    def total(self) -> int:
+        """How many hits there are, those of earlier pages included."""
+
+    @property
+    def remaining(self) -> int:
+        """How many hits are left to read."""
+
+    async def next(self) -> list[Hit]:
+        """The next hits, `size` of the search unless it is the last page; then none."""
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the changes feed: what was written, by whom, when.
 
@@ -237,6 +259,19 @@ class Storage(Protocol):
 
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
+
+    async def scroll(
+        self, targets: Sequence[tuple[str, str]], search: Search, *, most: int, life_s: float
+    ) -> Scroll:
+        """Open a search whose pages hold `size` hits; its `offset` and `after` don't count.
+
+        Args:
+            most: Hits that it may hold, where it holds them in this process.
+            life_s: Seconds that may pass between two pages; the server of documents, if there
+                is one, may forget it later.
+
+        Raises: as `search`; `trivium.search.too_long_a_scroll` above `most`.
+        """
 
     async def refresh(self, index: str, collection: str) -> None:
         """Return once searches see every write acknowledged before."""

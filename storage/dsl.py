@@ -10,7 +10,7 @@ import msgspec
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from storage.clauses import MAX_DEPTH, Clauses, malformed, unsupported
-from storage.query import MatchAll, Query, Search, Sort
+from storage.query import MatchAll, Query, Scalar, Search, Sort
 
 MAX_SORT_KEYS: Final = 32
 """Sort keys of one search."""
@@ -59,7 +59,11 @@ def read_search(
         search = _ROOT_KEYS[key](search, key, value)
     if offset is not None:
         search = _offset(search, "from", offset)
-    return search if size is None else _size(search, "size", size)
+    if size is not None:
+        search = _size(search, "size", size)
+    if search.after is not None:
+        _check_after(search, body)
+    return search
 
 
 def read_query(query: Json) -> Query:
@@ -150,6 +154,40 @@ def _sort_key(field: str, options: Json) -> list[Sort]:
     return [Sort(field, is_descending, missing == "_first", "unmapped_type" in given)]
 
 
+def _search_after(search: Search, key: str, value: Json) -> Search:
+    if value is None:
+        return search
+    if not isinstance(value, list) or not value:
+        raise malformed(f"{key} is an array with a value for each sort key.")
+    return _with(search, after=tuple(_sort_value(key, each) for each in value))
+
+
+def _sort_value(key: str, value: Json) -> Scalar:
+    if isinstance(value, (dict, list)):
+        raise malformed(f"The values of {key} are texts, numbers, booleans or null.")
+    return value
+
+
+def _check_after(search: Search, body: JsonObject) -> None:
+    sort = body.get("sort")
+    if any(_sort_name(each) in _IGNORED_KEYS for each in (sort if isinstance(sort, list) else [])):
+        raise unsupported("search_after behind a score")
+    if search.after is not None and len(search.after) != len(search.sort):
+        raise malformed(
+            f"search_after has {len(search.after)} values, and sort {len(search.sort)} keys."
+        )
+    if search.offset:
+        raise malformed("from is 0 where search_after says where to go on.")
+
+
+def _sort_name(item: Json) -> str:
+    return item if isinstance(item, str) else next(iter(item), "") if isinstance(item, dict) else ""
+
+
+def _post_filter(search: Search, _key: str, value: Json) -> Search:
+    return _with(search, post_filter=None if value is None else read_query(value))
+
+
 def _source(search: Search, key: str, value: Json) -> Search:
     if value is None or value is True:
         return search
@@ -208,8 +246,8 @@ _ROOT_KEYS: Final[dict[str, Callable[[Search, str, Json], Search]]] = {
     "explain": _foreign,
     "fields": _foreign,
     "highlight": _foreign,
-    "post_filter": _foreign,
-    "search_after": _foreign,
+    "post_filter": _post_filter,
+    "search_after": _search_after,
     "search_timeout": _foreign,
     "suggest": _foreign,
 }

@@ -64,6 +64,22 @@ def in_order(found: Iterable[_Found], sort: Sequence[Sort]) -> list[_Found]:
     return ordered
 
 
+def are_behind(values: Sequence[Scalar], sort: Sequence[Sort], after: Sequence[Scalar]) -> bool:
+    """Whether a document with these sort values comes behind all with those of `after`."""
+    for key, value, bound in zip(sort, values, after, strict=True):
+        here, there = _rank(key, value), _rank(key, bound)
+        if here != there:
+            return here > there
+        if value is not None and value != bound:
+            return (_comparable(value) > _comparable(bound)) != key.descending
+    return False
+
+
+def _rank(key: Sort, value: Scalar) -> int:
+    is_first = (value is None) == key.missing_first
+    return 0 if is_first else 1
+
+
 def sort_value(key: Sort, id: str, fields: FieldValues) -> Scalar:
     """The value that a document is sorted by; None if it lacks the field."""
     if key.field == ID:

@@ -16,6 +16,7 @@ from storage.contract import (
     Document,
     Hit,
     Page,
+    Scroll,
     Write,
     Written,
     not_found,
@@ -173,12 +174,27 @@ class MemoryStorage:
     async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
         """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
         found = in_order(self._matching(targets, search), search.sort)
-        shown = found[search.offset : search.offset + search.size]
-        return Page(hits=[_hit(each, search) for each in shown], total=len(found))
+        shown = [each for each in found if each.is_shown]
+        page = shown[search.offset : search.offset + search.size]
+        return Page(hits=[_hit(each, search) for each in page], total=len(found))
 
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
         return len(self._matching(targets, search))
+
+    async def scroll(
+        self,
+        targets: Sequence[tuple[str, str]],
+        search: Search,
+        *,
+        most: int,
+        life_s: float,  # noqa: ARG002 - it takes nothing from others, so it may live on
+    ) -> Scroll:
+        """Open a search: a snapshot of what matches now."""
+        found = in_order(self._matching(targets, search), search.sort)
+        if len(found) > most:
+            raise RouterError("trivium.search.too_long_a_scroll", len(found), most)
+        return _Scroll(found, search)
 
     async def refresh(self, index: str, collection: str) -> None:
         """Return once searches see every write acknowledged before."""
@@ -251,6 +267,29 @@ class MemoryStorage:
 
     def _all_shelves(self) -> Iterable[Shelf]:
         return [shelf for shelves in self._shelves.values() for shelf in shelves.values()]
+
+
+class _Scroll:
+    """What matched at one moment, as it was then."""
+
+    def __init__(self, found: list[Found], search: Search) -> None:
+        self._left = found[::-1]
+        self._search = search
+        self.total = len(found)
+
+    @property
+    def remaining(self) -> int:
+        """How many hits are left to read."""
+        return len(self._left)
+
+    async def next(self) -> list[Hit]:
+        """The next hits."""
+        count = min(self._search.size, len(self._left))
+        return [_hit(self._left.pop(), self._search) for _ in range(count)]
+
+    async def close(self) -> None:
+        """Forget them."""
+        self._left.clear()
 
 
 def _detached(change: Change) -> Change:

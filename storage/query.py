@@ -84,11 +84,25 @@ class Sort(msgspec.Struct, frozen=True):
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """One search. `source_includes` keeps only these paths of the documents (None: all of them,
     empty: none), `source_excludes` drops these of what is left; `*` stands for any characters.
+
+    `post_filter` narrows the hits and their total, not what aggregations see.
+
+    `after` holds a value for each sort key (None: the document lacks the field): only hits that
+    come behind all documents with these values are shown. The total counts all that match.
     """
 
     query: Query = MatchAll()
     sort: tuple[Sort, ...] = ()
+    after: tuple[Scalar, ...] | None = None
+    post_filter: Query | None = None
     offset: int = 0
     size: int = 10
     source_includes: tuple[str, ...] | None = None
     source_excludes: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> Query:
+        """What hits match: the query and the filter behind it."""
+        if self.post_filter is None:
+            return self.query
+        return Bool(must=(self.query, self.post_filter))

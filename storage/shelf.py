@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import orjson
 
 from router.envelope import JsonObject
-from storage.binding import bind, check_sort
+from storage.binding import bind, bind_after, check_sort
 from storage.contract import Document, Write, Written, guard, not_found
-from storage.evaluate import FieldValues, field_values, matches
+from storage.evaluate import FieldValues, are_behind, field_values, matches, sort_value
 from storage.mapping import Mapping
 from storage.names import incarnation
-from storage.query import Search
+from storage.query import Scalar, Search
 from storage.stamps import apply, packed
 
 
@@ -44,14 +44,22 @@ class Record:
 
 
 class Found:
-    """A record that a search found, with what it is sorted by."""
+    """A record that a search found, with what it is sorted by.
 
-    __slots__ = ("fields", "place", "record")
+    `is_shown` is False for what comes no later than the search's `after`.
+    """
 
-    def __init__(self, mapping: Mapping, record: Record) -> None:
+    __slots__ = ("fields", "is_shown", "place", "record")
+
+    def __init__(
+        self, mapping: Mapping, record: Record, search: Search, after: Sequence[Scalar] | None
+    ) -> None:
         self.record = record
         self.fields = record.fields(mapping)
         self.place = (record.id, mapping.index, mapping.collection)
+        self.is_shown = after is None or are_behind(
+            [sort_value(key, record.id, self.fields) for key in search.sort], search.sort, after
+        )
 
 
 class Shelf:
@@ -122,10 +130,11 @@ class Shelf:
 
     def matching(self, search: Search) -> Iterator[Found]:
         """What a search finds, in no order. Raises: as `storage.binding`, before anything else."""
-        query = bind(search.query, self.mapping)
+        query = bind(search.wanted, self.mapping)
         check_sort(search.sort, self.mapping)
+        after = bind_after(search, self.mapping)
         return (
-            Found(self.mapping, record)
+            Found(self.mapping, record, search, after)
             for record in self._visible.values()
             if matches(query, record.id, record.fields(self.mapping))
         )

@@ -56,5 +56,14 @@ ENTRIES: Final = {
         'The position "%s" is no longer in the changes feed; start again from a snapshot.',
     ),
     "trivium.origin.refused": Entry(0x09030001, 403, "%s"),
+    "trivium.search.too_long_a_scroll": Entry(
+        0x09200001,
+        429,
+        "The scroll would hold %s documents; %s more fit now. Narrow the search, or page through "
+        "it with search_after.",
+    ),
+    "trivium.search.too_many_scrolls": Entry(
+        0x09200002, 429, "%s scrolls are open; read them to their end, or let them expire."
+    ),
     "trivium.unsupported.feature": Entry(0x09040001, 501, "%s is not supported by this store."),
 }

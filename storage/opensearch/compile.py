@@ -35,6 +35,9 @@ _LIMITS: Final = {
 }
 """Whole types: the values are from minus this to this, exclusive."""
 
+_LAST_ID: Final = "\U0010ffff" * (MAX_ID_BYTES // 4 + 1)
+"""Sorts behind all ids."""
+
 _NEAREST_M: Final = 0.02
 """Points are stored to within a centimeter."""
 
@@ -60,6 +63,34 @@ def compile_sort(sort: Sequence[Sort], id_field: str) -> list[Json]:
         order["unmapped_type"] = "long"
         keys.append({key.field: order})
     return [*keys, {id_field: {"order": "asc"}}]
+
+
+def compile_after(sort: Sequence[Sort], after: Sequence[Scalar], mapping: Mapping) -> list[Json]:
+    """Where to go on, for `compile_sort` of the same keys: behind every id."""
+    pairs = zip(sort, after, strict=True)
+    return [*(_after(key, value, mapping.leaf(key.field)) for key, value in pairs), _LAST_ID]
+
+
+def _after(key: Sort, value: Scalar, leaf: Leaf | None) -> Json:
+    if value is None:
+        return _missing(key, leaf)
+    if leaf is None or leaf.kind in ("keyword", "number", "date"):
+        return value
+    return int(value) if isinstance(value, bool) else _address(value)
+
+
+def _missing(key: Sort, leaf: Leaf | None) -> Json:
+    """What documents without the field are sorted by."""
+    if leaf is not None and leaf.kind in ("keyword", "ip"):
+        return None
+    is_highest = key.missing_first == key.descending
+    kind = "long" if leaf is None or leaf.kind == "date" else leaf.type
+    if kind == "unsigned_long":
+        return 2**64 - 1 if is_highest else 0
+    if leaf is not None and leaf.kind == "number" and kind not in _LIMITS:
+        return "Infinity" if is_highest else "-Infinity"
+    limit = 2**63 if kind == "long" else 2**31
+    return limit - 1 if is_highest else -limit
 
 
 def _all(_query: Query, _mapping: Mapping) -> JsonObject:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Final
 
 from router.errors import RouterError
@@ -50,3 +52,12 @@ def told(fault: Fault) -> RouterError:
     if fault.status == 404:
         return RouterError("services.storage.unexpected_not_found", fault.reason)
     return RouterError("services.storage.unexpected_error", str(fault))
+
+
+@contextlib.contextmanager
+def telling() -> Iterator[None]:
+    """Turn what goes wrong within the block into the error that a client gets."""
+    try:
+        yield
+    except (UnreachableError, RefusedError) as fault:
+        raise told(fault) from fault

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import orjson
 
 from router.envelope import Json, JsonObject
-from storage.binding import bind, check_sort
+from storage.binding import bind, bind_after, check_sort
 from storage.contract import Hit, Page
 from storage.evaluate import FieldValues, field_values, in_order, sort_value
 from storage.opensearch.catalog import Collection
 from storage.opensearch.client import Client, object_at, objects, refusal
-from storage.opensearch.compile import compile_query, compile_sort
+from storage.opensearch.compile import compile_after, compile_query, compile_sort
 from storage.opensearch.records import split
 from storage.projection import project
 from storage.query import Search
 
 
-class _Found:
+class Found:
     """A hit with what it is sorted by."""
 
     __slots__ = ("fields", "place", "source", "version")
@@ -51,9 +51,9 @@ async def page(client: Client, collections: Sequence[Collection], search: Search
     offset, size = search.offset, search.size
     window = (offset, size) if is_alone else (0, offset + size if size else 0)
     answers = await _ask(client, collections, search, window)
-    total = sum(_total(answer) for answer in answers)
+    total = sum(total_of(answer) for answer in answers)
     found = [
-        _Found(collection, hit)
+        Found(collection, hit)
         for collection, answer in zip(collections, answers, strict=True)
         for hit in objects(object_at(answer, "hits").get("hits"))
     ]
@@ -65,7 +65,7 @@ async def page(client: Client, collections: Sequence[Collection], search: Search
 async def count(client: Client, collections: Sequence[Collection], search: Search) -> int:
     """How many documents match. Raises: as `Storage.count`; faults."""
     answers = await _ask(client, collections, search, (0, 0))
-    return sum(_total(answer) for answer in answers)
+    return sum(total_of(answer) for answer in answers)
 
 
 async def _ask(
@@ -76,7 +76,7 @@ async def _ask(
     lines = []
     for collection in collections:
         lines.append(orjson.dumps({"index": collection.alias}))
-        lines.append(orjson.dumps(_body(collection, search, window)))
+        lines.append(orjson.dumps(body_of(collection, search, window)))
     told = await client.request("POST", "_msearch", body=b"\n".join([*lines, b""]))
     answers = objects(told.get("responses"))
     for answer in answers:
@@ -86,10 +86,12 @@ async def _ask(
     return answers
 
 
-def _body(collection: Collection, search: Search, window: tuple[int, int]) -> JsonObject:
+def body_of(collection: Collection, search: Search, window: tuple[int, int]) -> JsonObject:
+    """What to ask the server; the window is `from` and `size`."""
     mapping = collection.mapping
     check_sort(search.sort, mapping)
-    query = compile_query(bind(search.query, mapping), mapping)
+    query = compile_query(bind(search.wanted, mapping), mapping)
+    after = bind_after(search, mapping)
     body: JsonObject = {
         "query": {"bool": {"filter": [query]}},
         "from": window[0],
@@ -100,9 +102,12 @@ def _body(collection: Collection, search: Search, window: tuple[int, int]) -> Js
     if window[1]:
         keys: list[Json] = compile_sort(search.sort, collection.sort_id)
         body["sort"] = keys
+        if after is not None:
+            body["search_after"] = compile_after(search.sort, after, mapping)
     return body
 
 
-def _total(answer: JsonObject) -> int:
+def total_of(answer: JsonObject) -> int:
+    """How many documents match."""
     total = object_at(answer, "hits", "total").get("value")
     return total if isinstance(total, int) else 0

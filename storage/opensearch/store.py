@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -17,17 +16,18 @@ from storage.contract import (
     Change,
     Document,
     Page,
+    Scroll,
     StoreOpenError,
     Write,
     Written,
     not_found,
 )
-from storage.opensearch import places, searches, transfer
+from storage.opensearch import places, scrolls, searches, transfer
 from storage.opensearch.administration import Administration
 from storage.opensearch.cache import Cache
 from storage.opensearch.catalog import Collection, Name
 from storage.opensearch.client import Client
-from storage.opensearch.faults import RefusedError, UnreachableError, told
+from storage.opensearch.faults import RefusedError, UnreachableError, telling
 from storage.opensearch.feed import Feed, make
 from storage.opensearch.lane import Lane, Tools
 from storage.opensearch.reads import Reads
@@ -162,12 +162,12 @@ class OpenSearchStorage:
 
     async def create_index(self, index: str) -> None:
         """Raises: `index_already_exists`, `invalid_index_name`."""
-        with _told():
+        with telling():
             await self._administration.create_index(index)
 
     async def delete_index(self, index: str) -> None:
         """Remove the index with all its collections and documents."""
-        with _told():
+        with telling():
             await self._administration.delete_index(index)
 
     def has_index(self, index: str) -> bool:
@@ -182,12 +182,12 @@ class OpenSearchStorage:
         self, index: str, collection: str, mapping: JsonObject | None = None
     ) -> None:
         """Create the collection, and the index if it is missing; update it if it exists."""
-        with _told():
+        with telling():
             await self._administration.create_collection(index, collection, mapping)
 
     async def update_mapping(self, index: str, collection: str, mapping: JsonObject) -> None:
         """Add fields to a mapping, or change `dynamic` and `_meta`; index what is stored."""
-        with _told():
+        with telling():
             await self._administration.update_mapping(index, collection, mapping)
 
     def mapping(self, index: str, collection: str) -> JsonObject:
@@ -196,7 +196,7 @@ class OpenSearchStorage:
 
     async def delete_collection(self, index: str, collection: str) -> None:
         """Remove the collection and its documents."""
-        with _told():
+        with telling():
             await self._administration.delete_collection((index, collection))
 
     def has_collection(self, index: str, collection: str) -> bool:
@@ -221,7 +221,7 @@ class OpenSearchStorage:
         reads = self._reads
         if reads is None or self._is_closing:
             raise RouterError("api.process.shutting_down")
-        with _told():
+        with telling():
             place = await self._registry.find((index, collection))
             records = await reads.records(place, ids)
         return [
@@ -262,36 +262,49 @@ class OpenSearchStorage:
 
     async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
         """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
-        with _told():
+        with telling():
             return await searches.page(self._client, await self._found(targets), search)
 
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
-        with _told():
+        with telling():
             return await searches.count(self._client, await self._found(targets), search)
+
+    async def scroll(
+        self,
+        targets: Sequence[tuple[str, str]],
+        search: Search,
+        *,
+        most: int,  # noqa: ARG002 - the server holds them
+        life_s: float,
+    ) -> Scroll:
+        """Open a search: a snapshot that the server keeps."""
+        with telling():
+            found = await self._found(targets)
+            return await scrolls.opened(self._client, found, search, life_s)
 
     async def refresh(self, index: str, collection: str) -> None:
         """Return once searches see every write acknowledged before."""
-        with _told():
+        with telling():
             place = await self._registry.find((index, collection))
             await asyncio.shield(self._opened.refreshes.join(place.alias))
 
     async def changes(self, since: int, limit: int = 1000) -> list[Change]:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
-        with _told():
+        with telling():
             return await self._opened.feed.read(since, limit)
 
     async def page(self, index: str, collection: str, after_id: str, size: int) -> list[Document]:
         """The next documents in the order of their ids. See `storage.transfer.Transferable`."""
         if not after_id:
             await self.refresh(index, collection)
-        with _told():
+        with telling():
             place = await self._registry.find((index, collection))
             return await transfer.page(self._client, place, after_id, size)
 
     async def load(self, index: str, collection: str, documents: Sequence[Document]) -> None:
         """Put documents in verbatim. See `storage.transfer.Transferable`."""
-        with _told():
+        with telling():
             place = await self._registry.find((index, collection))
             await transfer.load(self._client, place, documents)
 
@@ -324,14 +337,6 @@ async def _check_health(client: Client) -> None:
     told = await client.request("GET", "_cluster", "health")
     if told.get("status") not in ("yellow", "green"):
         raise UnreachableError(f"the cluster's health is {told.get('status')}")
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except (UnreachableError, RefusedError) as fault:
-        raise told(fault) from fault
 
 
 async def _outcome(answer: Awaitable[Written]) -> Written | RouterError:

@@ -12,7 +12,7 @@ from router.envelope import JsonObject
 from router.errors import RouterError
 from router.settings import StorageSettings
 from storage.clock import Clock, system_ms
-from storage.contract import Change, Document, Page, Write, Written, not_found
+from storage.contract import Change, Document, Page, Scroll, Write, Written, not_found
 from storage.query import Search
 from storage.sqlite import administration, transfer
 from storage.sqlite.catalog import Collection
@@ -201,6 +201,17 @@ class SqliteStorage:
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
         return await self._answered(targets, self._searches.count, search)
+
+    async def scroll(
+        self,
+        targets: Sequence[tuple[str, str]],
+        search: Search,
+        *,
+        most: int,
+        life_s: float,  # noqa: ARG002 - it takes nothing from others, so it may live on
+    ) -> Scroll:
+        """Open a search: which documents, in what order; they are read with their page."""
+        return await self._answered(targets, partial(self._searches.scroll, most=most), search)
 
     async def refresh(self, index: str, collection: str) -> None:
         """Return at once: searches see every acknowledged write."""

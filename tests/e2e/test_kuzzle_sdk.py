@@ -73,6 +73,8 @@ async def test_a_program_works_unchanged(
     assert said["count"] == 2
     assert said["search"] == {"total": 3, "hits": [2, 6]}
     assert said["search next"] == [2, 6, 10]
+    assert said["search scrolled"] == [[10, 6], [2]]
+    assert said["search after"] == [[2], [6], [10]]
     assert said["delete"] == "d2"
     assert said["get of none"] == {
         "id": "services.storage.not_found",

@@ -54,6 +54,14 @@ const first = await kuzzle.document.search("sdk", "things", {}, { from: 0, size:
 const next = await first.next();
 const seen = [...first.hits, ...next.hits].map((hit) => hit._source.n);
 say("search next", seen.sort((a, b) => a - b));
+const all = async (body, options) => {
+  const numbers = [];
+  let page = await kuzzle.document.search("sdk", "things", body, options);
+  for (; page; page = await page.next()) numbers.push(page.hits.map((hit) => hit._source.n));
+  return numbers;
+};
+say("search scrolled", await all({ sort: [{ n: "desc" }] }, { size: 2, scroll: "5s" }));
+say("search after", await all({ sort: [{ n: "asc" }, "_id"] }, { size: 1 }));
 say("delete", await kuzzle.document.delete("sdk", "things", "d2"));
 await failing("get of none", kuzzle.document.get("sdk", "things", "nope"));
 await failing("unknown index", kuzzle.document.get("nope", "things", "nope"));

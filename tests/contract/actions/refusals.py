@@ -29,6 +29,7 @@ STATUS = {
     "services.storage.get_limit_exceeded": 413,
     "services.storage.version_conflict": 409,
     "services.storage.write_limit_exceeded": 413,
+    "services.storage.unknown_scroll_id": 404,
     "services.storage": 400,
     "trivium.unsupported": 501,
     "trivium.asset.unknown_model": 404,
@@ -114,7 +115,7 @@ def _searches() -> list[Step]:
         for body, error in (
             ({"querry": {}}, "services.storage.invalid_search_query"),
             ({"query": {"equals": {"n": 1}}}, "services.storage.unknown_query_keyword"),
-            ({"query": {"match": {"name": "x"}}}, "trivium.unsupported.feature"),
+            ({"query": {"fuzzy": {"name": "x"}}}, "trivium.unsupported.feature"),
             (
                 {"query": {"term": {"script": {"source": "1"}}}},
                 "services.storage.invalid_query_keyword",
@@ -144,6 +145,15 @@ def _searches() -> list[Step]:
         index=("lab,other", "services.storage.invalid_multi_index_collection_usage"),
         targets=([{"index": "lab", "collections": ["things"]}], "api.assert.mutually_exclusive"),
     )
+    steps += _spoilt(SEARCHES[0], scroll=("2m", "services.storage.scroll_duration_too_great"))
+    scroll = {"controller": "document", "action": "scroll", "scrollId": "none"}
+    steps += _spoilt(
+        scroll,
+        scrollId=("none", "services.storage.unknown_scroll_id"),
+        scroll=("2m", "services.storage.scroll_duration_too_great"),
+    )
+    steps += _spoilt(scroll, scroll=("soon", "api.assert.invalid_argument"))
+    steps += _names(scroll, "scrollId")
     bare = {"controller": "document", "action": "search"}
     steps += _spoilt(
         bare,

@@ -437,6 +437,16 @@ DOCUMENT = [
         sees=lambda r: r["total"] == 2 and [hit["_id"] for hit in r["hits"]] == ["d1"],
     ),
     Step(
+        about="search whose next page is open",
+        ask=doc("search", body={}, size=1, scroll="10s"),
+        sees=lambda r: (len(r["hits"]), r["remaining"], r["total"]) == (1, 1, 2) and r["scrollId"],
+    ),
+    Step(
+        about="search behind a document",
+        ask=doc("search", body={"sort": ["_id"], "search_after": ["d1"]}),
+        sees=lambda r: r["total"] == 2 and [hit["_id"] for hit in r["hits"]] == ["d3"],
+    ),
+    Step(
         about="search in a bool",
         ask=doc(
             "search",

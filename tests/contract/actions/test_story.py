@@ -46,6 +46,7 @@ DIFFERS_BY_NATURE = {
     "serverInfo": "up-time and memory",
     "network": "server:metrics counts the connections of this very wire",
     "api": "server:metrics counts this very request",
+    "scrollId": "made up anew",
     "requestId": "made anew for each request",
 }
 """All that may differ between two wires, or two runs: key -> why. Compared by type only."""
@@ -164,6 +165,8 @@ NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
     ("device-manager/asset", "upsert", PIPE): "tests/unit/controllers",
     ("device-manager/assets", "update", PIPE): "tests/unit/controllers",
     ("device-manager/assets", "upsert", PIPE): "tests/unit/controllers",
+    ("document", "search", "trivium.search.too_long_a_scroll"): "tests/unit/controllers",
+    ("document", "search", "trivium.search.too_many_scrolls"): "tests/unit/controllers",
     ("index", "list", "api.assert.invalid_type"): "not over HTTP, where a flag is on when present",
     ("server", "healthCheck", "core.fatal.service_unavailable"): "tests/unit/controllers",
 }

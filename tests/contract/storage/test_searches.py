@@ -345,3 +345,76 @@ async def test_an_update_moves_a_document_in_every_index(fleet: Storage) -> None
     assert await found(fleet, {"query": {"term": {"size": 9}}}) == []
     assert await found(fleet, {"query": {"term": {"size": 5}}}) == ["b"]
     assert await found(fleet, {"query": {"exists": {"field": "live"}}}) == ["a"]
+
+
+class TestPostFilter:
+    async def test_it_narrows_hits_and_total(self, fleet: Storage) -> None:
+        body = {"query": {"exists": {"field": "model"}}, "post_filter": {"term": {"live": True}}}
+        assert await found(fleet, body) == ["a"]
+
+    async def test_none_narrows_nothing(self, fleet: Storage) -> None:
+        assert len(await found(fleet, {"post_filter": None})) == 5
+
+
+# Sort keys, the values to go on behind, what is then found. One test, as each empties the engine.
+BEHIND: Any = [
+    # In this order: a 1, c 3, b 5 (or 9 descending), d and e without.
+    (["size"], [1], "cbde"),
+    (["size"], [3], "bde"),
+    (["size"], ["3"], "bde"),
+    (["size"], [2.9], "cbde"),
+    (["size"], [9], "de"),
+    (["size"], [None], ""),
+    ([{"size": "desc"}], [9], "cade"),
+    ([{"size": "desc"}], [1], "de"),
+    ([{"size": {"missing": "_first"}}], [None], "acb"),
+    ([{"size": {"missing": "_first"}}], [1], "cb"),
+    ([{"size": {"missing": "_first", "order": "desc"}}], [None], "bca"),
+    (["_id"], ["b"], "cde"),
+    ([{"_id": "desc"}], ["d"], "cba"),
+    # Model: Box of e, Crate of c, Truck of a and b, none of d.
+    (["model"], ["Crate"], "abd"),
+    (["model", "_id"], ["Truck", "a"], "bd"),
+    (["model", {"size": "desc"}], ["Truck", 9], "ad"),
+    (["model", "_id"], [None, "c"], "d"),
+    (["model", "_id"], [None, "d"], ""),
+    (["live"], [False], "acde"),
+    (["live", "_id"], [True, "a"], "cde"),
+    (["live", "_id"], [1, "a"], "cde"),
+    (["seen"], ["2026-01-01"], "bade"),
+    (["seen"], [1_767_225_600_000], "bade"),
+    (["ratio"], [0.5], "ebcd"),
+    (["ratio"], [None], ""),
+    (["address"], ["10.0.0.0"], "eabcd"),
+    ([{"unknown": {"unmapped_type": "long"}}, "_id"], [None, "c"], "de"),
+]
+
+
+async def test_a_search_goes_on_behind(fleet: Storage) -> None:
+    for sort, after, expected in BEHIND:
+        page = await fleet.search([TARGET], read_search({"sort": sort, "search_after": after}))
+        assert "".join(hit.id for hit in page.hits) == expected, (sort, after)
+        assert page.total == 5
+
+
+async def test_pages_one_behind_the_other_hold_everything_once(storage: Storage) -> None:
+    sizes = [None, 2, 1, 3, 2, None, 1, 2, 1, 3]
+    writes = [a_write("create", f"d{at}", {"size": size}) for at, size in enumerate(sizes)]
+    await storage.bulk(writes)
+    await storage.refresh(*TARGET)
+    seen: list[str] = []
+    body: dict[str, Any] = {"sort": [{"size": "desc"}, "_id"], "size": 3}
+    while page := (await storage.search([TARGET], read_search(body))).hits:
+        seen += [hit.id for hit in page]
+        body["search_after"] = page[-1].sort
+    assert seen == ["d3", "d9", "d1", "d4", "d7", "d2", "d6", "d8", "d0", "d5"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "after"), [(["size"], ["many"]), (["live"], [2]), (["size"], [2**40])]
+)
+async def test_what_no_document_can_be_sorted_by_is_refused(
+    fleet: Storage, sort: Any, after: Any
+) -> None:
+    with refused("services.storage.unexpected_bad_request"):
+        await fleet.search([TARGET], read_search({"sort": sort, "search_after": after}))

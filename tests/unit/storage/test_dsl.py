@@ -308,7 +308,7 @@ class TestSearch:
         "key",
         [
             *("aggregations", "aggs", "collapse", "explain", "fields", "highlight"),
-            *("post_filter", "search_after", "search_timeout", "suggest"),
+            *("search_timeout", "suggest"),
         ],
     )
     def test_the_peers_other_root_keys_are_named(self, key: str) -> None:
@@ -332,3 +332,31 @@ class TestSearch:
             read_search({}, lang="koncorde")
         with refused("services.storage.invalid_argument", "lang", '"elasticsearch"'):
             read_search({}, lang="sql")
+
+
+class TestGoingOn:
+    def test_values_and_filter_are_read(self) -> None:
+        body: Any = {"sort": ["f", "_id"], "search_after": [1, None], "post_filter": {}}
+        search = read_search(body)
+        assert (search.after, search.post_filter) == ((1, None), MatchAll())
+        assert read_search({"search_after": None, "post_filter": None}) == Search()
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"search_after": [1]},
+            {"sort": ["f"], "search_after": []},
+            {"sort": ["f"], "search_after": 1},
+            {"sort": ["f"], "search_after": {}},
+            {"sort": ["f"], "search_after": [1, 2]},
+            {"sort": ["f"], "search_after": [[1]]},
+            {"sort": ["f"], "search_after": [1], "from": 1},
+        ],
+    )
+    def test_what_leads_nowhere_is_refused(self, body: Any) -> None:
+        with refused(MALFORMED):
+            read_search(body)
+
+    def test_scores_have_nothing_behind_them(self) -> None:
+        with refused("trivium.unsupported.feature"):
+            read_search({"sort": ["_score", "f"], "search_after": [1, 2]})
