@@ -138,7 +138,8 @@ class _Select:
         values = zip(row[5:], self._are_flags, strict=True)
         return self._hit(
             str(row[2]),
-            *found,
+            found[0],
+            found[1],
             [bool(value) if flag and value is not None else value for value, flag in values],
         )
 
@@ -151,7 +152,7 @@ class _Select:
             return None
         if found is None or hash(found[0]) != mark:
             return None
-        return self._hit(*found, [])
+        return self._hit(found[0], found[1], found[2], [])
 
     def _hit(self, id: str, source: bytes, version: int, values: list[Json]) -> Hit:
         return Hit(

@@ -31,7 +31,6 @@ LEFT_OUT: dict[str, str] = {
         [
             "auth:getStrategies",
             "server:getConfig",
-            "document:search scroll",
             "document:validate",
             "realtime:publish",
             "asset:getLastMeasuredAt",
