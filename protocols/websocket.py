@@ -15,6 +15,7 @@ from protocols.codec import frame
 from protocols.codec.frame import FrameLimits
 from protocols.websocket_connection import ConnectionLimits, WebSocketConnection
 from protocols.websocket_session import Terms, WebSocketSession
+from router.connections import Connections
 from router.envelope import Connection, refusal
 from router.errors import RouterError
 from router.ports import ConnectionObserver, Dispatcher
@@ -27,6 +28,7 @@ class WebSocketWire:
     """Serves every WebSocket of one listener.
 
     Args:
+        connections: Told of each connection, so that it can be sent notifications.
         node: This router's name, sent with every answer.
     """
 
@@ -36,9 +38,11 @@ class WebSocketWire:
         settings: Settings,
         *,
         observer: ConnectionObserver,
+        connections: Connections,
         node: str,
     ) -> None:
         self._router = router
+        self._connections = connections
         self._settings = settings
         self._observer = observer
         self._sessions: set[WebSocketSession] = set()
@@ -123,11 +127,13 @@ class WebSocketWire:
 
     def _enter(self, session: WebSocketSession) -> None:
         self._sessions.add(session)
+        self._connections.opened(session.id, session)
         self._empty.clear()
         self._observer.opened("websocket")
 
     def _leave(self, session: WebSocketSession) -> None:
         self._sessions.discard(session)
+        self._connections.closed(session.id)
         if not self._sessions:
             self._empty.set()
         self._observer.closed("websocket")

@@ -10,12 +10,16 @@ from typing import Final
 from protocols.codec import frame
 from protocols.codec.frame import BadFrameError, FrameLimits
 from protocols.websocket_connection import WebSocketConnection
+from router.connections import Notification
 from router.envelope import Connection, Request, refusal
 from router.errors import RouterError
 from router.ports import ConnectionObserver, Dispatcher
 
 # An application's code may hold on to a request that was cancelled; a stop doesn't wait for it.
 CANCEL_TIMEOUT_S: Final = 1.0
+
+POLICY_VIOLATION: Final = 1008
+"""RFC 6455, 7.4.1. Kuzzle's SDKs come back after any code but 1000."""
 
 _PONG: Final = b'{"p":2}'
 _LONGEST_PING: Final = 32
@@ -76,6 +80,11 @@ class WebSocketSession:
         self._drained: asyncio.Future[None] | None = None
         self._is_retired = False
 
+    @property
+    def id(self) -> str:
+        """The id of its connection."""
+        return self._peer.id
+
     def message(self, payload: bytes, *, is_text: bool) -> None:  # noqa: ARG002
         """Take one message; text and binary mean the same."""
         if not payload:
@@ -86,6 +95,14 @@ class WebSocketSession:
             self._hold(payload)
         else:
             self._start(payload)
+
+    def notify(self, notification: Notification) -> None:
+        """Send a message that answers nothing."""
+        self.wire.send(notification.encoded("websocket", self._encode))
+
+    def expel(self, reason: str) -> None:
+        """Close the connection, since its client may be here no longer."""
+        self.wire.close(POLICY_VIOLATION, reason)
 
     def is_busy(self) -> bool:
         """Whether requests are being answered."""
@@ -116,6 +133,9 @@ class WebSocketSession:
         self._tasks.clear()
 
     # -- inside -------------------------------------------------------------------------
+
+    def _encode(self, notification: Notification) -> bytes:
+        return frame.encode_notification(notification, room=True, node=self._terms.node)
 
     def _start(self, payload: bytes) -> None:
         try:

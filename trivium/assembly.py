@@ -15,6 +15,7 @@ from protocols.http import HttpListener
 from protocols.mqtt import MqttListener
 from protocols.websocket import WebSocketWire
 from router.admission import Admission
+from router.connections import Connections
 from router.dispatch import Router
 from router.events import Events
 from router.observe import Observer
@@ -49,6 +50,7 @@ class Core:
     ) -> None:
         self.node = f"trivium-{uuid.uuid4().hex[:12]}"
         self.observer = Observer()
+        self.connections = Connections()
         self.events = Events(_hook_failed)
         limits = settings.limits
         self.admission = Admission(at_work=limits.requests_at_work, waiting=limits.requests_waiting)
@@ -86,7 +88,11 @@ class Wires:
 
     def __init__(self, core: Core, settings: Settings, *, is_ready: Callable[[], bool]) -> None:
         self.websocket = WebSocketWire(
-            core.router, settings, observer=core.observer, node=core.node
+            core.router,
+            settings,
+            observer=core.observer,
+            connections=core.connections,
+            node=core.node,
         )
         self.http = HttpListener(
             core.router,
@@ -98,7 +104,13 @@ class Wires:
             metrics=core.observer.render,
             upgrade=self.websocket.upgrade,
         )
-        self.mqtt = MqttListener(core.router, settings, observer=core.observer, node=core.node)
+        self.mqtt = MqttListener(
+            core.router,
+            settings,
+            observer=core.observer,
+            connections=core.connections,
+            node=core.node,
+        )
 
 
 def _hook_failed(event: str, error: BaseException) -> None:

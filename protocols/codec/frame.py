@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import orjson
 
+from router.connections import Notification
 from router.envelope import Connection, Json, JsonObject, Request, Response
 from router.errors import RouterError
 
@@ -161,6 +162,15 @@ def encode(response: Response, *, room: bool = False, node: str = "") -> bytes:
     `plugin.controller.unserializable_response`, so that nobody waits in vain.
     """
     return encode_with_status(response, room=room, node=node)[0]
+
+
+def encode_notification(notification: Notification, *, room: bool, node: str) -> bytes:
+    """The notification as UTF-8 JSON; `room` adds the channel, which is how WebSocket clients
+    find who it is for."""
+    message: JsonObject = {**notification.content, "node": node}
+    if room:
+        message["room"] = notification.channel
+    return dumps(message)
 
 
 def encode_with_status(

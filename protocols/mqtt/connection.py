@@ -13,6 +13,7 @@ from protocols.codec.mqtt.reasons import Reason
 from protocols.mqtt.job import Job
 from protocols.mqtt.session import Session
 from protocols.mqtt.terms import Terms
+from router.connections import Notification
 from router.envelope import Connection, Request, Response
 
 _log: Final = structlog.get_logger("trivium.mqtt")
@@ -82,6 +83,11 @@ class MqttConnection(asyncio.Protocol):
         self._has_logged = False
 
     @property
+    def id(self) -> str:
+        """What requests call the connection."""
+        return self._session.connection.id
+
+    @property
     def client_id(self) -> str:
         """What the client calls itself, or is called; empty before its CONNECT."""
         return self._session.connection.client_id
@@ -141,6 +147,15 @@ class MqttConnection(asyncio.Protocol):
         """End the connection, saying why where the client's version can be told."""
         self._session.end(reason, text)
         self._obey()
+
+    def notify(self, notification: Notification) -> None:
+        """Send a message that answers nothing."""
+        self._session.notify(notification)
+        self._obey()
+
+    def expel(self, reason: str) -> None:
+        """Close the connection, since its client may be here no longer."""
+        self.end(Reason.NOT_AUTHORIZED, reason)
 
     def pause(self) -> None:
         """Let no more requests in; those at work go on."""

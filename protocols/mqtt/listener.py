@@ -10,6 +10,7 @@ from protocols.codec.mqtt.reasons import Reason
 from protocols.mqtt.connection import LINGER_S, MqttConnection
 from protocols.mqtt.job import Job
 from protocols.mqtt.terms import Terms, terms_of
+from router.connections import Connections
 from router.envelope import Request
 from router.ports import ConnectionObserver, Dispatcher
 from router.settings import Settings
@@ -24,6 +25,7 @@ class MqttListener:
     """Serves MQTT 3.1, 3.1.1 and 5 on one port.
 
     Args:
+        connections: Told of each connection, so that it can be sent notifications.
         node: This router's name, sent with every answer.
     """
 
@@ -33,6 +35,7 @@ class MqttListener:
         settings: Settings,
         *,
         observer: ConnectionObserver,
+        connections: Connections,
         node: str,
     ) -> None:
         self.terms: Terms = terms_of(settings, node)
@@ -42,6 +45,7 @@ class MqttListener:
         self._max_connections = settings.limits.connections
         self._server: asyncio.Server | None = None
         self._connections: set[MqttConnection] = set()
+        self._open = connections
         self._clients: dict[str, MqttConnection] = {}
         self._tasks: dict[object, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop
@@ -93,6 +97,7 @@ class MqttListener:
     def opened(self, connection: MqttConnection) -> None:
         """A TCP connection was made."""
         self._connections.add(connection)
+        self._open.opened(connection.id, connection)
         self._observer.opened("mqtt")
         if len(self._connections) > self._max_connections + SPARE_CONNECTIONS:
             self.refused("connections")
@@ -110,6 +115,7 @@ class MqttListener:
 
     def left(self, connection: MqttConnection) -> None:
         """Its client is gone and gives up its name; what it sent may still be to be done."""
+        self._open.closed(connection.id)
         if self._clients.get(connection.client_id) is connection:
             del self._clients[connection.client_id]
 

@@ -41,6 +41,7 @@ from protocols.mqtt.patience import Patience
 from protocols.mqtt.subscriptions import Subscriptions
 from protocols.mqtt.terms import Terms
 from protocols.mqtt.writer import Writer
+from router.connections import Notification
 from router.envelope import Connection, Request, Response, refusal
 
 BAD_FRAME: Final = "network.mqtt.unexpected_error"
@@ -173,6 +174,14 @@ class Session:
             self.is_hurried = True
             self._patience.hear(now)
             self._read(now)
+
+    def notify(self, notification: Notification) -> None:
+        """Send a message that answers nothing, with QoS 0, if the client listens to its topic."""
+        if self.is_ended or not self.is_connected:
+            return
+        if notification.is_direct or self._subscriptions.has(notification.channel):
+            form = ("mqtt", self._writer.version)
+            self._writer.push(notification.encoded(form, self._encode))
 
     def tick(self, now: float) -> None:
         """Time has passed; ends the connection if a deadline has."""
@@ -322,6 +331,11 @@ class Session:
             return
         text = f"requests are published on {self._terms.request_topic}"
         self._inbox.settle(receipt, Reason.NOT_AUTHORIZED, properties=self._writer.problem(text))
+
+    def _encode(self, notification: Notification) -> bytes:
+        head = message_head(notification.channel, self._writer.version)
+        payload = frame.encode_notification(notification, room=False, node=self._terms.node)
+        return encode_message(head, payload)
 
     def _answer(self, asked: Publish, response: Response) -> None:
         payload = frame.encode(response, node=self._terms.node)

@@ -22,6 +22,10 @@ class Subscriptions:
         self._version = version
         self._topics: set[str] = set()
 
+    def has(self, topic: str) -> bool:
+        """Whether the client listens to this topic."""
+        return topic in self._topics
+
     def add(self, packet: Subscribe) -> tuple[int, ...]:
         """The reasons for a SUBACK, one for each filter: the QoS granted, or why not.
 

@@ -23,6 +23,7 @@ from protocols.codec.mqtt.packets import (
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
 from protocols.mqtt import MqttListener
+from router.connections import Connections
 from router.envelope import Request, Response
 from router.settings import LimitSettings, MqttSettings, Settings
 from tests.support.mqtt_wire import (
@@ -444,7 +445,13 @@ class TestStopping:
 
     async def test_a_listener_that_never_started_stops_at_once(self) -> None:
         router = BrokenRouter()
-        listener = MqttListener(router, Settings(), observer=CountingObserver(), node="n")
+        listener = MqttListener(
+            router,
+            Settings(),
+            observer=CountingObserver(),
+            connections=Connections(),
+            node="n",
+        )
         await bounded(listener.stop(BOUND_S))
         assert listener.connections == 0
 

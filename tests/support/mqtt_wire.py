@@ -14,6 +14,7 @@ from protocols.codec.mqtt.packets import V5, Connack, Connect, Disconnect, Packe
 from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import MqttListener
 from router.actions import Action
+from router.connections import Connections
 from router.envelope import Json, Request
 from router.places import nowhere
 from router.ports import Dispatcher
@@ -34,6 +35,7 @@ class Served:
     listener: MqttListener
     port: int
     observer: CountingObserver
+    connections: Connections
     gate: Gate
     recorded: list[Request] = field(default_factory=list)
 
@@ -43,7 +45,7 @@ async def listening(
     settings: Settings | None = None, *, router: Dispatcher | None = None
 ) -> AsyncIterator[Served]:
     """A listener that is stopped at the end of the block; `router` instead of a small one."""
-    gate, observer = Gate(), CountingObserver()
+    gate, observer, connections = Gate(), CountingObserver(), Connections()
     table = small_table(gate)
     recorded: list[Request] = []
 
@@ -57,11 +59,15 @@ async def listening(
         )
     )
     listener = MqttListener(
-        router or small_router(table), settings or Settings(), observer=observer, node="node-1"
+        router or small_router(table),
+        settings or Settings(),
+        observer=observer,
+        connections=connections,
+        node="node-1",
     )
     port = await listener.start("127.0.0.1", 0)
     try:
-        yield Served(listener, port, observer, gate, recorded)
+        yield Served(listener, port, observer, connections, gate, recorded)
     finally:
         await listener.stop(0.1)
 

@@ -15,6 +15,7 @@ from aiohttp import web
 from protocols.http import HttpListener
 from protocols.websocket import WebSocketWire
 from router.actions import ActionTable
+from router.connections import Connections
 from router.ports import Dispatcher
 from router.settings import Settings
 from tests.support.small_router import CountingObserver
@@ -227,6 +228,7 @@ class Listening:
     port: int
     wire: WebSocketWire
     observer: CountingObserver
+    connections: Connections
 
 
 @asynccontextmanager
@@ -235,8 +237,10 @@ async def listening(
 ) -> AsyncIterator[Listening]:
     """The wire behind the program's own HTTP listener."""
     settings = settings or Settings()
-    observer = CountingObserver()
-    wire = WebSocketWire(router, settings, observer=observer, node="node-1")
+    observer, connections = CountingObserver(), Connections()
+    wire = WebSocketWire(
+        router, settings, observer=observer, connections=connections, node="node-1"
+    )
     http = HttpListener(
         router,
         ActionTable(),
@@ -249,7 +253,7 @@ async def listening(
     )
     port = await http.start("127.0.0.1", 0)
     try:
-        yield Listening(port, wire, observer)
+        yield Listening(port, wire, observer, connections)
     finally:
         await wire.stop(stop_timeout_s)
         await http.stop(stop_timeout_s)

@@ -1,0 +1,102 @@
+"""Open connections by their ids: what they can be told that nobody asked for, and when they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Final, Protocol
+
+from router.envelope import JsonObject
+
+SERVER_CHANNEL: Final = "kuzzle:notification:server"
+"""Where clients hear of what concerns their connection as a whole (Kuzzle reference 2.2)."""
+
+
+class Notification:
+    """A message of the router's own accord; one object serves all connections that it goes to.
+
+    Attributes:
+        channel: WebSocket clients find it as `room`, MQTT clients as the topic.
+        content: The message without `node` and `room`, which the wires add.
+        is_direct: It reaches an MQTT client that has not subscribed to the channel, too.
+    """
+
+    __slots__ = ("_encoded", "channel", "content", "is_direct")
+
+    def __init__(self, channel: str, content: JsonObject, *, is_direct: bool = False) -> None:
+        self.channel = channel
+        self.content = content
+        self.is_direct = is_direct
+        self._encoded: dict[Hashable, bytes] = {}
+
+    def encoded(self, form: Hashable, encode: Callable[[Notification], bytes]) -> bytes:
+        """The message as bytes of a form that a wire names; made once, however many get it."""
+        made = self._encoded.get(form)
+        if made is None:
+            made = self._encoded[form] = encode(self)
+        return made
+
+
+class Sink(Protocol):
+    """One connection, as its wire offers it.
+
+    Neither call waits: what a client doesn't read is bounded, and a client that goes on not
+    reading is cut off, as for answers.
+    """
+
+    def notify(self, notification: Notification) -> None:
+        """Send a message; dropped quietly once the connection is closing."""
+
+    def expel(self, reason: str) -> None:
+        """Close the connection, since its client may be here no longer."""
+
+
+class Connections:
+    """Every connection that stays open between requests: WebSocket and MQTT, not HTTP."""
+
+    def __init__(self) -> None:
+        self._sinks: dict[str, Sink] = {}
+        self._closed_listeners: list[Callable[[str], None]] = []
+        self._signed_out_listeners: list[Callable[[str], None]] = []
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._sinks
+
+    def __len__(self) -> int:
+        return len(self._sinks)
+
+    def opened(self, id: str, sink: Sink) -> None:
+        """A wire has a new connection; `closed` must follow."""
+        self._sinks[id] = sink
+
+    def closed(self, id: str) -> None:
+        """The connection is gone; once told, further calls do nothing."""
+        if self._sinks.pop(id, None) is not None:
+            for listener in self._closed_listeners:
+                listener(id)
+
+    def notify(self, id: str, notification: Notification) -> bool:
+        """Send a message to a connection; False if it isn't there."""
+        sink = self._sinks.get(id)
+        if sink is None:
+            return False
+        sink.notify(notification)
+        return True
+
+    def expel(self, id: str, reason: str) -> None:
+        """Close a connection whose client may be here no longer."""
+        sink = self._sinks.get(id)
+        if sink is not None:
+            sink.expel(reason)
+
+    def signed_out(self, id: str) -> None:
+        """The token that a connection used last has ended: what it was let in to ends, too."""
+        for listener in self._signed_out_listeners:
+            listener(id)
+
+    def on_closed(self, listener: Callable[[str], None]) -> None:
+        """Call the listener with the id of each connection that is gone."""
+        self._closed_listeners.append(listener)
+
+    def on_signed_out(self, listener: Callable[[str], None]) -> None:
+        """Call the listener with the id of each connection whose subscriptions are to end."""
+        self._signed_out_listeners.append(listener)
