@@ -1,4 +1,5 @@
-"""What decode, dispatch and encode cost, without I/O and pipes; and a bare JSON round trip.
+"""What decode, dispatch and encode cost, without I/O and pipes; a bare JSON round trip; and
+whether a user may do something, asked again ("rights").
 
 python -m bench.core [--rounds 9]
 """
@@ -16,6 +17,8 @@ import orjson
 import uvloop
 
 from access.anonymous import OpenAuthority
+from access.rights import Grant, Rights
+from access.roles import Role
 from protocols.codec.frame import FrameLimits, decode, encode
 from router.actions import Action, ActionTable
 from router.admission import Admission
@@ -23,7 +26,7 @@ from router.dispatch import Router
 from router.envelope import Connection, Json, Request, Response
 from router.events import Events
 from router.observe import Observer
-from router.places import nowhere
+from router.places import named, nowhere
 
 FRAME = (
     b'{"controller":"server","action":"now","requestId":"841c9fad-3a8c-4f0e-9c0b-2d1f7c6e5b02",'
@@ -69,15 +72,34 @@ def calling(function: Callable[[], object]) -> float:
     return (time.process_time() - started) / TIMES * 1e6
 
 
+def restricted_rights() -> Callable[[], object]:
+    """A question that is asked with every request of a user whose role is bound to an index."""
+    role = Role("reader", {"server": {"now": True}})
+    rights = Rights([Grant(role, {"tenant": None}), Grant(role, {"other": frozenset({"c"})})])
+    [action], request = (
+        make_router().table,
+        Request(
+            controller="server",
+            action="now",
+            connection=Connection("bench", "websocket"),
+            args={"index": "tenant", "collection": "assets"},
+        ),
+    )
+    return lambda: rights.allows(action, named(request))
+
+
 async def measure(rounds: int) -> dict[str, float]:
     connection, limits, router = Connection("bench", "websocket"), FrameLimits(), make_router()
     request = decode(FRAME, connection, limits)
     response: Response = await router.dispatch(request)
-    took: dict[str, list[float]] = {"json": [], "decode": [], "dispatch": [], "encode": []}
+    parts = ("json", "decode", "dispatch", "encode", "rights")
+    took: dict[str, list[float]] = {part: [] for part in parts}
+    asking = restricted_rights()
     for _ in range(rounds):
         took["json"].append(calling(lambda: orjson.dumps(orjson.loads(FRAME))))
         took["decode"].append(calling(lambda: decode(FRAME, connection, limits)))
         took["dispatch"].append(await dispatching(router, request))
+        took["rights"].append(calling(asking))
         took["encode"].append(calling(lambda: encode(response, room=True, node="node")))
     medians = {name: round(statistics.median(values), 2) for name, values in took.items()}
     medians["all"] = round(sum(medians[name] for name in ("decode", "dispatch", "encode")), 2)
