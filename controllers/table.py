@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from access.register import Register
 from controllers import auth
 from controllers.collection import Collections
 from controllers.cursors import Cursors
@@ -32,6 +33,7 @@ class Surroundings:
 
     Attributes:
         private: Users, roles, profiles, credentials and tokens; nothing that clients may search.
+        register: Users, profiles and roles; prepared before the first request.
         engines: Prepared (`await engines.prepare()`) before the first request.
         node: The id of this node.
         version: The version of this router.
@@ -39,6 +41,7 @@ class Surroundings:
 
     storage: Storage
     private: Storage
+    register: Register
     events: Events
     settings: Settings
     engines: Engines

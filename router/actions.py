@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -129,6 +129,10 @@ class ActionTable:
     def has(self, controller: str, action: str) -> bool:
         """Whether there is an action of that name."""
         return action in self._actions.get(controller, ())
+
+    def names(self) -> dict[str, Collection[str]]:
+        """The names of all actions, by controller."""
+        return {controller: named.keys() for controller, named in self._actions.items()}
 
     def find(self, controller: str, action: str) -> Action:
         """The action of that name.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from access.anonymous import OpenAuthority
+from access.register import make_register
 from controllers.device_manager.engines import Engines
 from controllers.device_manager.models import Models
 from controllers.table import Surroundings, build_table
@@ -59,10 +60,12 @@ class Core:
         app.models.add_to(models)
         admin_index = settings.device_manager.admin_index
         self.engines = Engines(self.storage, models, admin_index=admin_index)
+        self.register = make_register(self.private, self.storage, lambda: self.table.names())  # noqa: PLW0108 - made below
         self.table = build_table(
             Surroundings(
                 storage=self.storage,
                 private=self.private,
+                register=self.register,
                 events=self.events,
                 settings=settings,
                 engines=self.engines,

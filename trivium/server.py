@@ -100,6 +100,8 @@ class Server:
             for store in (self.core.storage, self.core.private):
                 await store.open()
                 undo.push_async_callback(store.close)
+            undo.callback(self.core.register.close)
+            await self.core.register.prepare()
             await self.core.engines.prepare()
         except (StoreOpenError, RouterError, OSError) as error:
             raise StartError(f"the store can't be opened: {error}") from error

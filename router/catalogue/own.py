@@ -50,6 +50,14 @@ ENTRIES: Final = {
     ),
     "trivium.asset.unknown_model": Entry(0x09050001, 404, 'Unknown Asset model "%s".'),
     "trivium.asset.still_linked": Entry(0x09050002, 400, 'Asset "%s" is still linked to devices.'),
+    "trivium.credentials.username_required": Entry(0x09110001, 400, "Username required."),
+    "trivium.credentials.password_required": Entry(0x09110002, 400, "Password required."),
+    "trivium.credentials.nothing_given": Entry(0x09110003, 400, "Missing username or password."),
+    "trivium.credentials.name_taken": Entry(0x09110004, 412, 'Login "%s" is already used.'),
+    "trivium.credentials.already_exist": Entry(
+        0x09110005, 412, 'A strategy already exists for user "%s".'
+    ),
+    "trivium.credentials.missing": Entry(0x09110006, 412, 'No credentials found for user "%s".'),
     "trivium.feed.gone": Entry(
         0x09020001,
         410,

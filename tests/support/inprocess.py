@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from access.register import Register, make_register
 from controllers import Surroundings, build_table
 from controllers.device_manager.engines import Engines
 from controllers.device_manager.models import AssetModel, Models, Slot
@@ -58,6 +59,7 @@ class InProcess:
     events: Events
     engines: Engines
     router: Router
+    register: Register
     load: SteadyLoad = field(default_factory=SteadyLoad)
 
     async def ask(
@@ -127,10 +129,14 @@ async def in_process(
     )
     engines = Engines(store, registry, admin_index=settings.device_manager.admin_index)
     await engines.prepare()
+    private = MemoryStorage()
+    register = make_register(private, store, lambda: table.names())  # noqa: PLW0108 - made below
+    await register.prepare()
     table = build_table(
         Surroundings(
             storage=store,
-            private=MemoryStorage(),
+            private=private,
+            register=register,
             events=events,
             settings=settings,
             engines=engines,
@@ -146,6 +152,7 @@ async def in_process(
         admission=Admission(at_work=100, waiting=100),
         meter=CountingMeter(),
     )
-    yield InProcess(store, events, engines, router, load)
+    yield InProcess(store, events, engines, router, register, load)
+    register.close()
     if own is not None:
         await own.close()

@@ -40,6 +40,7 @@ SUBDOMAINS = {
     "trivium.origin": 0x0903,
     "trivium.unsupported": 0x0904,
     "trivium.asset": 0x0905,
+    "trivium.credentials": 0x0911,
 }
 
 STATUSES = {206, 400, 401, 403, 404, 408, 409, 410, 412, 413, 422, 429, 431, 500, 501, 503, 504}
