@@ -41,6 +41,7 @@ SUBDOMAINS = {
     "trivium.unsupported": 0x0904,
     "trivium.asset": 0x0905,
     "trivium.credentials": 0x0911,
+    "trivium.search": 0x0920,
 }
 
 STATUSES = {206, 400, 401, 403, 404, 408, 409, 410, 412, 413, 422, 429, 431, 500, 501, 503, 504}
