@@ -10,10 +10,10 @@ from controllers.arguments import NAMED, WRITTEN
 from controllers.cursors import Cursors
 from controllers.writes import (
     author,
+    born_as,
     changed,
     described,
     document_key,
-    new_id,
     told,
     write_in_turn,
 )
@@ -59,7 +59,7 @@ class Documents:
     async def create(self, request: Request) -> Reply:
         """Create a document; the store must not have that id."""
         content = request.body_object()
-        key = request.new_id() or new_id()
+        key = born_as(request)
         refresh = request.refresh_lenient()
         return told(await self._write(request, "create", key, content, refresh=refresh))
 

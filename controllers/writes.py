@@ -10,6 +10,7 @@ import msgspec
 
 from router.envelope import Json, JsonObject, Reply, Request
 from router.guards import etag
+from router.once import Once
 from storage.contract import Author, Document, Storage, Write, Written
 
 
@@ -37,7 +38,21 @@ def write_now(storage: Storage, request: Request, write: Write) -> Awaitable[Wri
     """Hand in a write, with the guards of its request, whoever's turn it is."""
     if request.condition is not None:
         write = msgspec.structs.replace(write, condition=request.condition)
-    return storage.write(write)
+    once = request.once
+    if once is None:
+        return storage.write(write)
+    return _noted(once, storage.write(msgspec.structs.replace(write, once=once)))
+
+
+async def _noted(once: Once, outcome: Awaitable[Written]) -> Written:
+    written = await outcome
+    once.is_written = True
+    return written
+
+
+def is_repeat(request: Request) -> bool:
+    """Whether its write was done before, so that what comes before a write is not done again."""
+    return request.once is not None and request.once.is_repeat
 
 
 def document_key(request: Request) -> Hashable | None:
@@ -50,6 +65,19 @@ def key_of(index: Json, collection: str | None, id: Json) -> Hashable | None:
     if not (isinstance(index, str) and isinstance(id, str) and index and collection and id):
         return None
     return (index, collection, id)
+
+
+def born_as(request: Request) -> str:
+    """The id of a document to create: as asked for; else of its idempotency key, so that each
+    repeat means the same one; else random.
+
+    Raises:
+        RouterError: `api.assert.invalid_type`, `api.assert.invalid_id`.
+    """
+    asked = request.new_id()
+    if asked is not None:
+        return asked
+    return new_id() if request.once is None else request.once.key[:20]
 
 
 def new_id() -> str:
@@ -77,6 +105,8 @@ def changed(written: Written, updates: JsonObject, *, whole: bool) -> Reply:
     """The answer to an update: the changes and the stamp, or the whole document."""
     if whole:
         return told(written)
+    if written.repeats is not None:
+        updates = written.repeats
     source = {**updates, "_kuzzle_info": written.source.get("_kuzzle_info")}
     result: JsonObject = {"_id": written.id, "_source": source, "_version": written.version}
     return Reply(result=result, etag=etag(written.version, written.incarnation))

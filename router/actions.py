@@ -38,9 +38,16 @@ _GUARDS: Final = (
         "Write only at this version of the document: a number, or the text `version-incarnation` "
         "of an ETag. Over HTTP also the header If-Match.",
     ),
+    Argument(
+        "idempotencyKey",
+        "string",
+        "Done once, however often it is sent: a repeat within a day gets the same answer. "
+        "Over HTTP also the header Idempotency-Key, in MQTT 5 the user property idempotency-key.",
+    ),
 )
 _GUARD_ERRORS: Final = (
     "api.assert.invalid_argument",
+    "api.process.idempotency_key_reused",
     "services.storage.version_conflict",
 )
 

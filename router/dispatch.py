@@ -17,9 +17,11 @@ from router.envelope import ANONYMOUS, Json, Reply, Request, Response, User
 from router.errors import RouterError, TooSoonError
 from router.events import Events, Exchange, is_cancelled
 from router.guards import condition
+from router.once import Memory, once
 from router.order import Order, Turn
 from router.ports import Authority
 from router.rates import Rates
+from router.repeats import Repeats
 
 CURRENT: Final[ContextVar[str]] = ContextVar("trivium_request_id")
 """Id of the request that is being answered, for the lines that are logged meanwhile."""
@@ -55,6 +57,7 @@ class Router:
         authority: Authority,
         admission: Admission,
         meter: Meter,
+        memory: Memory,
     ) -> None:
         self.table = table
         self.events = events
@@ -62,6 +65,7 @@ class Router:
         self._authority = authority
         self._meter = meter
         self._order = Order()
+        self._repeats = Repeats(memory)
         self._rates = Rates()
 
     async def dispatch(self, request: Request) -> Response:
@@ -86,7 +90,7 @@ class Router:
                 if user.rate_limit:
                     self._spend(user, request)
                 self._allow(user, action, request)
-                response = await self._act(action, guarded(action, request))
+                response = await self._perform(action, guarded(action, request))
             finally:
                 self.admission.leave()
         except RouterError as error:
@@ -117,7 +121,7 @@ class Router:
             request = request.replace(trigger_events=events, turn=turn)
             if rights:
                 self._allow(request.user, action, request)
-            return await self._act(action, guarded(action, request), events=events)
+            return await self._perform(action, guarded(action, request), events=events)
         except RouterError as error:
             return failed(request, error)
         except Exception as error:  # noqa: BLE001 - the boundary: a call is always answered
@@ -168,10 +172,20 @@ class Router:
             return error
         return RouterError(error.id, *error.props[:-1], None).with_status(error.status)
 
+    async def _perform(self, action: Action, request: Request, *, events: bool = True) -> Response:
+        if "idempotencyKey" not in request.args:
+            return await self._act(action, request, events=events)
+
+        async def act(keyed: Request) -> Response:
+            return await self._act(action, keyed, events=events)
+
+        keep = not self.events.is_silent
+        return await self._repeats.answer(request, once(action, request), act, keep=keep)
+
     async def _act(self, action: Action, request: Request, *, events: bool = True) -> Response:
         heard = self.events.heard
         try:
-            if events and heard(action.before_event):
+            if events and heard(action.before_event) and not _is_behind(request):
                 request = await self._before(action, request)
             outcome = await action.handler(request)
             reply = outcome if isinstance(outcome, Reply) else Reply(result=outcome)
@@ -224,6 +238,11 @@ def guarded(action: Action, request: Request) -> Request:
     if not action.is_guarded:
         raise RouterError("api.process.if_version_unsupported", action.controller, action.name)
     return request.replace(condition=condition(request))
+
+
+def _is_behind(request: Request) -> bool:
+    """Whether a repeat goes on behind a write that was done before."""
+    return request.once is not None and request.once.is_repeat
 
 
 def succeeded(request: Request, reply: Reply) -> Response:

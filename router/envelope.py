@@ -12,6 +12,7 @@ import msgspec
 from router.copies import copied
 from router.errors import RouterError
 from router.guards import Condition
+from router.once import Once
 from router.order import Turn
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
@@ -88,6 +89,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     # into `condition` before an action runs.
     if_match: str | None = None
     condition: Condition | None = None
+    # Set for a request with an idempotency key while its action runs.
+    once: Once | None = None
     # Whether actions trigger their own events; off for the application's own calls, so that
     # a pipe that calls the action it listens to doesn't meet itself.
     trigger_events: bool = True

@@ -86,6 +86,11 @@ class Events:
         self._hooks.setdefault(event, []).append(listener)
         self._resolved.clear()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody listens to anything."""
+        return not self._pipes and not self._hooks
+
     def heard(self, event: str) -> bool:
         """Whether anybody listens to the event; if not, nothing need be prepared for it."""
         found = self._resolved.get(event)

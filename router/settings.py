@@ -241,6 +241,9 @@ class DocumentSettings(Section):
     write_max: int = Field(
         200, ge=1, description="Documents that one request writes at most; Kuzzle's 200."
     )
+    idempotency_hours: float = Field(
+        24.0, gt=0, description="Hours that idempotency keys are remembered."
+    )
 
 
 class ScrollSettings(Section):

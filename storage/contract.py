@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from router.guards import Condition
+from router.once import Once, Remembered
 from storage.query import Search
 
 Verb: TypeAlias = Literal[
@@ -44,6 +45,9 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
         condition: The states in which the document may be written; None: any. One that doesn't
             hold is never tried again. What isn't there is `not_found` for those verbs that
             need it, and no state that a condition names for the others.
+        once: The key under which this write is done once. A later write with the same key is not
+            done: its outcome is that of the first (`Written.repeats`), or
+            `idempotency_key_reused` if its fingerprint is another.
         refresh: True to be answered only once searches see the change.
     """
 
@@ -58,6 +62,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     author: Author = Author()
     retries: int = 0
     condition: Condition | None = None
+    once: Once | None = None
     refresh: bool = False
 
 
@@ -69,6 +74,9 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     here is that of the document that is gone); what is created under the id later goes on
     from it. `source` and `previous` (the content that this write replaced, None when there was
     none) belong to the caller: the engine never touches them again.
+
+    `repeats` is None for a write that was done. Else it was done before, under the same
+    idempotency key, and this is what was written then (`Write.content`).
     """
 
     id: str
@@ -77,6 +85,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     previous: JsonObject | None = None
     created: bool = False
     incarnation: str = ""
+    repeats: JsonObject | None = None
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +165,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     wire: str
     at_ms: int
     changes: JsonObject | None
+
+
+KEYS_KEPT_HOURS: Final = 24.0
+"""Hours that an engine remembers idempotency keys unless it is told otherwise."""
 
 
 class StoreOpenError(Exception):
@@ -246,6 +259,12 @@ class Storage(Protocol):
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Hand in many writes at once, in order; each outcome stands at its write's place."""
+
+    async def recall(self, key: str) -> Remembered | None:
+        """What is known of an idempotency key: see `router.once.Memory`."""
+
+    async def conclude(self, key: str, answer: JsonObject) -> None:
+        """Keep the answer of a key whose write was done; durable when this returns."""
 
     async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
         """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`.

@@ -11,6 +11,7 @@ import msgspec
 
 from router.envelope import JsonObject
 from router.errors import RouterError
+from router.once import Once, Remembered
 from storage.contract import (
     Change,
     Document,
@@ -50,6 +51,7 @@ class MemoryStorage:
         self._feed = str(uuid.uuid4())
         self._shelves: dict[str, dict[str, Shelf]] = {}
         self._changes: list[Change] = []
+        self._keys: dict[str, Done] = {}
         self._conflicts = 0
         self._is_hiding = False
 
@@ -171,6 +173,18 @@ class MemoryStorage:
         answers = [self.write(write) for write in writes]
         return [await _outcome(answer) for answer in answers]
 
+    async def recall(self, key: str) -> Remembered | None:
+        """What is known of an idempotency key."""
+        done = self._keys.get(key)
+        if done is None:
+            return None
+        return Remembered(done.fingerprint, None if done.answer is None else copied(done.answer))
+
+    async def conclude(self, key: str, answer: JsonObject) -> None:
+        """Keep the answer of a key whose write was done."""
+        if key in self._keys:
+            self._keys[key].answer = copied(answer)
+
     async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
         """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
         found = in_order(self._matching(targets, search), search.sort)
@@ -210,6 +224,9 @@ class MemoryStorage:
 
     def _write(self, write: Write) -> Written:
         shelf = self._shelf(write.index, write.collection)
+        once = write.once
+        if once is not None and once.key in self._keys:
+            return self._keys[once.key].repeated(once)
         for _ in range(write.retries + 1):
             if not self._conflicts:
                 break
@@ -220,6 +237,8 @@ class MemoryStorage:
         written = shelf.write(write, now_ms)
         self._newest_ms = now_ms
         self._record(write, written, shelf.version(write.id))
+        if once is not None:
+            self._keys[once.key] = Done(write.content, written, once.fingerprint)
         return written
 
     def _record(self, write: Write, written: Written, version: int) -> None:
@@ -290,6 +309,30 @@ class _Scroll:
     async def close(self) -> None:
         """Forget them."""
         self._left.clear()
+
+
+class Done:
+    """What was done under an idempotency key; kept for as long as the store."""
+
+    def __init__(self, content: JsonObject, written: Written, fingerprint: str) -> None:
+        self._content = copied(content)
+        self._written = _apart(written)
+        self.fingerprint = fingerprint
+        self.answer: JsonObject | None = None
+
+    def repeated(self, once: Once) -> Written:
+        """The outcome, for a repeat. Raises: `idempotency_key_reused`."""
+        if once.fingerprint != self.fingerprint:
+            raise RouterError("api.process.idempotency_key_reused", once.key)
+        return msgspec.structs.replace(_apart(self._written), repeats=copied(self._content))
+
+
+def _apart(written: Written) -> Written:
+    return msgspec.structs.replace(
+        written,
+        source=copied(written.source),
+        previous=None if written.previous is None else copied(written.previous),
+    )
 
 
 def _detached(change: Change) -> Change:

@@ -83,6 +83,7 @@ class Core:
             authority=OpenAuthority(),
             admission=self.admission,
             meter=self.observer,
+            memory=self.storage,
         )
 
 

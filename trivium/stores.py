@@ -24,13 +24,14 @@ _SMALL: Final = {"cache_mb": 8, "read_cache_mb": 2, "document_cache_mb": 2, "fee
 
 def make_public(settings: Settings) -> Transferable:
     """The public store of the engine that the settings name, not opened yet."""
+    hours = settings.documents.idempotency_hours
     if settings.storage.engine == "opensearch":
         from storage.opensearch.store import OpenSearchStorage  # noqa: PLC0415
 
-        return OpenSearchStorage(settings.opensearch)
+        return OpenSearchStorage(settings.opensearch, keys_kept_hours=hours)
     from storage.sqlite.store import SqliteStorage  # noqa: PLC0415
 
-    return SqliteStorage(settings.storage)
+    return SqliteStorage(settings.storage, keys_kept_hours=hours)
 
 
 def make_private(settings: Settings) -> Transferable:

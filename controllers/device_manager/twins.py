@@ -8,7 +8,7 @@ from typing import Final
 
 from controllers.device_manager.engines import ASSETS, Engines
 from controllers.device_manager.models import AssetModel
-from controllers.writes import author, described, write_in_turn, write_now
+from controllers.writes import author, described, is_repeat, write_in_turn, write_now
 from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
 from router.events import Events
@@ -100,7 +100,11 @@ class Twins:
             refresh=change.refresh,
         )
         written = await self._write(request, write)
-        await self._after(request, written, updates)
+        if written.repeats is not None:
+            updates = written.repeats
+        # A repeat of an upsert that has created the asset comes here too: nothing was updated.
+        if not written.created:
+            await self._after(request, written, updates)
         return written, updates
 
     async def upsert(
@@ -123,7 +127,8 @@ class Twins:
                 if error.id != "services.storage.document_already_exists":
                     raise
                 # Somebody else was quicker; what they created is updated.
-        return await self.update(request, change)
+        written, updates = await self.update(request, change)
+        return written, None if written.created else updates
 
     async def delete(
         self, request: Request, engine: str, id: str, *, refresh: bool, strict: bool
@@ -137,7 +142,8 @@ class Twins:
             RouterError: `trivium.engine.unknown`, `services.storage.not_found`,
                 `trivium.asset.still_linked`.
         """
-        if strict and (await self.get(engine, id)).source.get("linkedDevices"):
+        is_checked = strict and not is_repeat(request)
+        if is_checked and (await self.get(engine, id)).source.get("linkedDevices"):
             raise RouterError("trivium.asset.still_linked", id)
         self.engines.group(engine)
         write = Write(
@@ -160,7 +166,8 @@ class Twins:
             raise RouterError("trivium.engine.unknown", write.index, write.index) from None
 
     async def _before(self, request: Request, change: Change) -> JsonObject:
-        if not (request.trigger_events and self.events.heard(BEFORE)):
+        is_heard = request.trigger_events and self.events.heard(BEFORE)
+        if not is_heard or is_repeat(request):
             return change.updates
         stored = await self._stored(request, change)
         payload: JsonObject = {

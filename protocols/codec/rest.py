@@ -105,6 +105,8 @@ def _decode(head: Head, body: bytes, connection: Connection, rules: Rules, new_i
         payload = _route_payload(head, match, content, rules.limits)
     if payload.get("jwt") is None:
         payload["jwt"] = bearer(head.headers)
+    if "idempotency-key" in head.headers:
+        payload.setdefault("idempotencyKey", head.headers["idempotency-key"])
     if "x-kuzzle-volatile" in head.headers:
         payload["volatile"] = _volatile(head.headers, rules.limits)
     payload["requestId"] = _own_id(head) or payload.get("requestId") or new_id
@@ -152,7 +154,8 @@ def _search_body(text: Json, limits: FrameLimits) -> Json:
 
 
 def _is_plain(head: Head) -> bool:
-    return not head.query and "x-kuzzle-volatile" not in head.headers
+    headers = head.headers
+    return not (head.query or "x-kuzzle-volatile" in headers or "idempotency-key" in headers)
 
 
 def _own_id(head: Head) -> str | None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from protocols.codec import frame
 from protocols.codec.mqtt.packets import Publish
 from protocols.mqtt.inbox import Receipt
-from router.envelope import Request
+from router.envelope import Connection, Request
+
+_IDEMPOTENCY_KEY: Final = "idempotency-key"
 
 
 class Job:
@@ -16,3 +21,16 @@ class Job:
         self.publish = publish
         self.receipt = receipt
         self.request = request
+
+
+def read_request(packet: Publish, connection: Connection, limits: frame.FrameLimits) -> Request:
+    """The request that a PUBLISH carries: its payload, and what MQTT 5 says beside it.
+
+    Raises:
+        BadFrameError: See `protocols.codec.frame.decode`.
+    """
+    request = frame.decode(packet.payload, connection, limits)
+    for name, value in packet.properties.user_properties:
+        if name == _IDEMPOTENCY_KEY:
+            request.args.setdefault("idempotencyKey", value)
+    return request

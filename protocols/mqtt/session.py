@@ -35,7 +35,7 @@ from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
 from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import handshake
 from protocols.mqtt.inbox import Inbox, Receipt
-from protocols.mqtt.job import Job
+from protocols.mqtt.job import Job, read_request
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.patience import Patience
 from protocols.mqtt.subscriptions import Subscriptions
@@ -296,7 +296,7 @@ class Session:
             self._drop(receipt)
             return
         try:
-            request = frame.decode(packet.payload, self.connection, self._terms.frame)
+            request = read_request(packet, self.connection, self._terms.frame)
         except BadFrameError as error:
             self.refused.append("bad_frame")
             self._answer(packet, refusal(error.as_refusal(BAD_FRAME), request_id=error.request_id))

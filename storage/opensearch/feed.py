@@ -13,7 +13,7 @@ import structlog
 from router.envelope import JsonObject
 from router.errors import RouterError
 from storage.contract import Change
-from storage.opensearch import places
+from storage.opensearch import keys, places
 from storage.opensearch.catalog import Collection
 from storage.opensearch.client import Client, object_at, objects, refusal
 from storage.opensearch.faults import RefusedError, UnreachableError
@@ -91,11 +91,13 @@ class Feed:
             name = places.key(collection.uuid, f"{id}@{row['version']}")
             if name in self._done:
                 continue
-            future = self._waiting.get(name)
-            if future is None:
-                future = self._waiting[name] = asyncio.get_running_loop().create_future()
+            if name not in self._waiting:
+                self._waiting[name] = asyncio.get_running_loop().create_future()
+                memo = object_at(row, "once")
+                if memo:  # before the row: once that is in, the document may be overwritten
+                    self._queue.append(("", keys.line(collection.scope, memo)))
                 self._queue.append((name, _line(name, collection, id, row, record.op)))
-            awaited.append(future)
+            awaited.append(self._waiting[name])
         if awaited and self._task is None:
             self._task = asyncio.create_task(self._write(), name="changes feed")
         return awaited
@@ -146,8 +148,9 @@ class Feed:
             if answer.get("status") == 400:
                 fault = refusal(400, answer.get("error"))
                 _log.error("a row of the changes feed was refused", row=name, fault=str(fault))
-            self._waiting.pop(name).set_result(None)
-            self._done[name] = None
+            if name:
+                self._waiting.pop(name).set_result(None)
+                self._done[name] = None
         while len(self._done) > _REMEMBERED:
             self._done.popitem(last=False)
 
@@ -212,7 +215,7 @@ def _check(answers: list[JsonObject]) -> None:
 def _line(name: str, collection: Collection, id: str, row: JsonObject, op: str) -> bytes:
     index, own = collection.name
     head = {"create": {"_index": places.alias(collection.scope.changes), "_id": name}}
-    kept = {key: value for key, value in row.items() if key != "isWhole"}
+    kept = {key: value for key, value in row.items() if key not in ("isWhole", "once")}
     body = {"index": index, "collection": own, "id": id, "op": op, **kept}
     return orjson.dumps(head) + b"\n" + orjson.dumps(body) + b"\n"
 

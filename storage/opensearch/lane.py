@@ -11,15 +11,17 @@ from typing import Final
 
 import structlog
 
+from router.envelope import JsonObject
 from router.errors import RouterError
 from router.settings import OpenSearchSettings
 from storage.clock import Clock
 from storage.contract import Written, version_conflict
 from storage.opensearch.cache import Cache
 from storage.opensearch.catalog import Collection, Name
-from storage.opensearch.client import Client
+from storage.opensearch.client import Client, object_at
 from storage.opensearch.faults import Fault, RefusedError, UnreachableError, told
 from storage.opensearch.feed import Feed
+from storage.opensearch.keys import Keys
 from storage.opensearch.operations import Verdict, store
 from storage.opensearch.reads import fetch_records
 from storage.opensearch.records import Place, Record
@@ -44,6 +46,7 @@ class Tools:
     refreshes: Refreshes
     cache: Cache
     clock: Clock
+    keys: Keys
 
 
 class Lane:
@@ -106,10 +109,11 @@ class Lane:
         await self._project(collection, records)
         await self._recognise(collection, records)
         left = [job for job in jobs if not job.is_settled]
-        turns, collection = await self._take(collection, left, records)
+        done = await self._done_before(left, records)
+        turns, collection = await self._take(collection, left, records, done)
         for turn in turns:
             if not turn.has_changes:
-                _answer(turn)
+                self._answer(collection, turn)
         changed = [turn for turn in turns if turn.has_changes]
         try:
             verdicts = await store(tools.client, collection, changed)
@@ -155,15 +159,39 @@ class Lane:
             if is_done:
                 self._accept(collection, turn)
 
+    async def _done_before(
+        self, jobs: Sequence[Job], records: dict[str, Record]
+    ) -> dict[str, JsonObject]:
+        """What is kept of the idempotency keys of these writes. The documents were read before:
+        see `storage.opensearch.keys`."""
+        once = [(job.write.once, job.write.id) for job in jobs if job.write.once is not None]
+        if not once:
+            return {}
+        carried = {
+            str(memo["key"]): memo
+            for _, own in once
+            for row in records[own].rows
+            if (memo := object_at(row, "once"))
+        }
+        missing = [each.key for each, _ in once if each.key not in carried]
+        return {**carried, **await self._tools.keys.find(missing)}
+
     async def _take(
-        self, collection: Collection, jobs: Sequence[Job], records: dict[str, Record]
+        self,
+        collection: Collection,
+        jobs: Sequence[Job],
+        records: dict[str, Record],
+        done: dict[str, JsonObject],
     ) -> tuple[list[Turn], Collection]:
         """All writes done in memory, in the order they came."""
         mapping, now_ms = collection.mapping, self._tools.clock.stamp_ms()
         turns: dict[str, Turn] = {}
         for job in jobs:
             key = job.write.id
-            turn = turns.setdefault(key, Turn.on(key, records[key], collection.incarnation))
+            turn = turns.get(key)
+            if turn is None:
+                turn = turns[key] = Turn.on(key, records[key], collection.incarnation)
+                turn.done = done
             if job.is_beaten:
                 stored = turn.before.document(key, collection.incarnation)
                 job.settle(version_conflict(job.write, stored))
@@ -223,6 +251,9 @@ class Lane:
 
     def _accept(self, collection: Collection, turn: Turn) -> None:
         self._tools.feed.add(collection, turn.id, turn.after)
+        self._answer(collection, turn)
+
+    def _answer(self, collection: Collection, turn: Turn) -> None:
         for job, outcome in zip(turn.jobs, turn.outcomes, strict=True):
             if job.write.refresh and isinstance(outcome, Written) and not job.is_settled:
                 job.is_settled = True
@@ -258,11 +289,6 @@ def _answering(job: Job, written: Written) -> Callable[[asyncio.Future[None]], N
             job.settle(written)
 
     return answer
-
-
-def _answer(turn: Turn) -> None:
-    for job, outcome in zip(turn.jobs, turn.outcomes, strict=True):
-        job.settle(outcome)
 
 
 def _settle(jobs: Sequence[Job], outcome: Outcome) -> None:

@@ -31,11 +31,13 @@ class Scope:
         prefix: First character of its indexes (Kuzzle reference, "Storage model").
         changes: The index of the rows of its changes feed.
         graves: The index of the last version of each of its documents that was deleted.
+        keys: The index of what was done under idempotency keys.
     """
 
     prefix: str
     changes: str
     graves: str
+    keys: str
 
     @property
     def every(self) -> str:
@@ -59,10 +61,12 @@ class Scope:
         return (index, collection) if index and dot and collection else None
 
 
-PUBLIC: Final = Scope("&", "%trivium.changes", "%trivium.tombstones")
+PUBLIC: Final = Scope("&", "%trivium.changes", "%trivium.tombstones", "%trivium.keys")
 """What clients' documents live in."""
 
-PRIVATE: Final = Scope("%", "%trivium.private-changes", "%trivium.private-tombstones")
+PRIVATE: Final = Scope(
+    "%", "%trivium.private-changes", "%trivium.private-tombstones", "%trivium.private-keys"
+)
 """What is the router's own, as in the peer: users, rights, credentials, tokens."""
 
 

@@ -10,9 +10,11 @@ import structlog
 
 from router.envelope import JsonObject
 from router.errors import RouterError
+from router.once import Remembered
 from router.settings import OpenSearchSettings
 from storage.clock import Clock, system_ms
 from storage.contract import (
+    KEYS_KEPT_HOURS,
     Change,
     Document,
     Page,
@@ -29,6 +31,8 @@ from storage.opensearch.catalog import Collection, Name
 from storage.opensearch.client import Client
 from storage.opensearch.faults import RefusedError, UnreachableError, telling
 from storage.opensearch.feed import Feed, make
+from storage.opensearch.keys import MAPPING as KEYS
+from storage.opensearch.keys import Keys
 from storage.opensearch.lane import Lane, Tools
 from storage.opensearch.reads import Reads
 from storage.opensearch.recovery import Recovery
@@ -62,6 +66,7 @@ class OpenSearchStorage:
         connect: How the server is reached.
         read_ms: The system's time in ms since 1970.
         scope: Which of the two stores of the server this is.
+        keys_kept_hours: How long an idempotency key is remembered.
     """
 
     def __init__(
@@ -71,11 +76,13 @@ class OpenSearchStorage:
         scope: places.Scope = places.PUBLIC,
         connect: Callable[[OpenSearchSettings], Client] = Client,
         read_ms: Callable[[], int] = system_ms,
+        keys_kept_hours: float = KEYS_KEPT_HOURS,
     ) -> None:
         self._settings = settings
         self._scope = scope
         self._connect = connect
         self._clock = Clock(read_ms)
+        self._keys_kept_ms = int(keys_kept_hours * 3_600_000)
         self._lanes: dict[Name, Lane] = {}
         self._tools: Tools | None = None
         self._reads: Reads | None = None
@@ -103,6 +110,7 @@ class OpenSearchStorage:
         feed, registry = Feed(client, self._scope), Registry(client, self._scope)
         try:
             await make(client, self._scope.graves, _GRAVES, settings.replicas)
+            await make(client, self._scope.keys, KEYS, settings.replicas)
             await feed.open(settings.replicas)
             await registry.reload()
         except (UnreachableError, RefusedError) as fault:
@@ -111,7 +119,8 @@ class OpenSearchStorage:
         refreshes = Refreshes(client, settings.refresh_ms / 1_000)
         cache = Cache(settings.document_cache_mb * 1_048_576)
         self._reads = Reads(client)
-        self._tools = Tools(settings, client, registry, feed, refreshes, cache, self._clock)
+        keys = Keys(client, self._scope, self._clock, self._keys_kept_ms)
+        self._tools = Tools(settings, client, registry, feed, refreshes, cache, self._clock, keys)
         self._recovery = Recovery(client, registry, feed, self._clock)
         self._recovery.start()
         registry.start()
@@ -228,6 +237,17 @@ class OpenSearchStorage:
             record.document(each, place.incarnation)
             for each, record in zip(ids, records, strict=True)
         ]
+
+    async def recall(self, key: str) -> Remembered | None:
+        """What is known of an idempotency key."""
+        with telling():
+            return await self._opened.keys.recall(key)
+
+    async def conclude(self, key: str, answer: JsonObject) -> None:
+        """Keep the answer of a key whose write was done; durable when this returns."""
+        with telling():
+            await self._opened.feed.settled()  # the key may still be on its way to its index
+            await self._opened.keys.conclude(key, answer)
 
     def write(self, write: Write) -> Awaitable[Written]:
         """Hand in one write; await the result for the acknowledgement."""

@@ -13,6 +13,7 @@ from router.envelope import JsonObject
 from router.errors import RouterError
 from storage.contract import Write, Written, guard, not_found
 from storage.mapping import Mapping
+from storage.opensearch.keys import memo_of, repeated
 from storage.opensearch.records import Record
 from storage.stamps import apply, changes_of, packed
 
@@ -63,6 +64,7 @@ class Turn:
         after: The record as it will be; `before` itself while no write was accepted.
         incarnation: Of the collection.
         is_lost: An earlier try of this very turn may have been carried out.
+        done: What is kept of idempotency keys, by key.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Turn:
     jobs: list[Job] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     is_lost: bool = False
+    done: dict[str, JsonObject] = field(default_factory=dict)
 
     @classmethod
     def on(cls, id: str, record: Record, incarnation: str) -> Turn:
@@ -87,12 +90,24 @@ class Turn:
         """Do one write in memory; note its outcome. The mapping, extended if it learnt."""
         self.jobs.append(job)
         try:
-            written, mapping = self._do(job.write, mapping, now_ms)
+            written, mapping = self._do_once(job.write, mapping, now_ms)
         except RouterError as error:
             self.outcomes.append(error)
         else:
             self.outcomes.append(written)
         return mapping
+
+    def _do_once(self, write: Write, mapping: Mapping, now_ms: int) -> tuple[Written, Mapping]:
+        once = write.once
+        if once is None:
+            return self._do(write, mapping, now_ms)
+        memo = self.done.get(once.key)
+        if memo is not None:
+            return repeated(once, memo, self.id, self.incarnation), mapping
+        written, mapping = self._do(write, mapping, now_ms)
+        memo = self.done[once.key] = memo_of(once, write, written, now_ms)
+        self.after.rows[-1]["once"] = memo
+        return written, mapping
 
     def _do(self, write: Write, mapping: Mapping, now_ms: int) -> tuple[Written, Mapping]:
         before = self.after

@@ -15,6 +15,7 @@ from storage.dates import date_reader
 from storage.plan import Row
 from storage.sqlite.catalog import Catalog, Collection, Name, save_collection
 from storage.sqlite.feed import WHOLE_EVERY, Entry, FeedRows, Position
+from storage.sqlite.keys import Conclusion, Keys
 from storage.sqlite.records import Key, Record
 from storage.sqlite.tables import DocumentRows
 from storage.sqlite.undo import undo_of
@@ -59,9 +60,12 @@ class Batch:
         catalog: The indexes and collections; `catalog` afterwards has what mappings grew by.
         lookup: Gives the stored record of a document.
         at_ms: The time of all these writes.
+        keys: The idempotency keys, as of this transaction.
     """
 
-    def __init__(self, catalog: Catalog, lookup: Lookup, position: Position, at_ms: int) -> None:
+    def __init__(
+        self, catalog: Catalog, lookup: Lookup, position: Position, at_ms: int, keys: Keys
+    ) -> None:
         self._touched: dict[Key, Touched] = {}
         self._collections: dict[Name, Collection] = {}
         self._names: dict[int, Name] = {}
@@ -69,6 +73,7 @@ class Batch:
         self._lookup = lookup
         self._at_ms = at_ms
         self._feed = FeedRows(position)
+        self._keys = keys
 
     def records(self) -> Iterator[tuple[Key, Record]]:
         """Every document written, as it is afterwards."""
@@ -86,15 +91,32 @@ class Batch:
             return self._catalog
         return self._catalog.with_collections(self._collections.values())
 
-    def apply(self, write: Write) -> Written:
-        """Do one write in memory.
+    def apply(self, work: Write | Conclusion) -> Written | None:
+        """Do one write in memory, or keep an answer (None).
 
         Raises:
             RouterError: It is refused; those before and after it are not concerned.
         """
+        if isinstance(work, Conclusion):
+            self._keys.conclude(work)
+            return None
+        once = work.once
+        if once is None:
+            return self._apply(work)
+        repeated = self._keys.repeat(once, work.id, self._find(work).incarnation)
+        if repeated is not None:
+            return repeated
+        written = self._apply(work)
+        self._keys.add(once, work, written)
+        return written
+
+    def _find(self, write: Write) -> Collection:
         name = (write.index, write.collection)
-        collection = self._collections.get(name) or self._catalog.find(*name)
-        self._names[collection.number] = name
+        return self._collections.get(name) or self._catalog.find(*name)
+
+    def _apply(self, write: Write) -> Written:
+        collection = self._find(write)
+        self._names[collection.number] = (write.index, write.collection)
         touched = self._touched.get((collection.number, write.id))
         record = self._lookup(collection, write.id) if touched is None else touched.after
         if write.condition is not None:
@@ -181,6 +203,7 @@ class Batch:
         for collection in self._collections.values():
             save_collection(connection, collection)
         self._feed.flush(connection)
+        self._keys.flush()
 
     def _flush_documents(
         self, connection: apsw.Connection, collection: Collection, keys: list[Key]

@@ -11,17 +11,21 @@ import apsw
 from router.errors import RouterError
 from storage.contract import Write, Written
 from storage.sqlite.catalog import Catalog
+from storage.sqlite.keys import Conclusion
 
 Outcome: TypeAlias = "Written | RouterError"
 Task: TypeAlias = Callable[[apsw.Connection, Catalog], Catalog]
 """A change of the catalog within a transaction; gives the catalog after it."""
 
 
+Work: TypeAlias = "Write | Conclusion | Task"
+
+
 class Job(Protocol):
-    """One write, or one task."""
+    """One write, one answer to keep, or one task."""
 
     @property
-    def work(self) -> Write | Task:
+    def work(self) -> Work:
         """What to do."""
 
     def settle(self, outcome: Outcome | None) -> None:
@@ -34,7 +38,7 @@ class WriteJob:
     __slots__ = ("future", "work")
 
     def __init__(self, write: Write, future: asyncio.Future[Written]) -> None:
-        self.work: Write | Task = write
+        self.work: Work = write
         self.future = future
 
     def settle(self, outcome: Outcome | None) -> None:
@@ -48,12 +52,12 @@ class WriteJob:
 
 
 class TaskJob:
-    """A task; its outcome is None or an error."""
+    """What has no result: a task, or an answer to keep. Its outcome is None or an error."""
 
     __slots__ = ("future", "work")
 
-    def __init__(self, task: Task, future: asyncio.Future[None]) -> None:
-        self.work: Write | Task = task
+    def __init__(self, work: Conclusion | Task, future: asyncio.Future[None]) -> None:
+        self.work: Work = work
         self.future = future
 
     def settle(self, outcome: Outcome | None) -> None:
@@ -88,7 +92,7 @@ class BulkJob:
     __slots__ = ("_bulk", "_place", "work")
 
     def __init__(self, write: Write, bulk: Bulk, place: int) -> None:
-        self.work: Write | Task = write
+        self.work: Work = write
         self._bulk = bulk
         self._place = place
 

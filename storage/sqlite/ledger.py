@@ -22,6 +22,7 @@ from storage.sqlite.catalog import Catalog, Collection
 from storage.sqlite.checkpoints import Checkpoints
 from storage.sqlite.connection import FILE_NAME, Disk, connect, disconnect, unexpected
 from storage.sqlite.jobs import Outcome, Task
+from storage.sqlite.keys import Conclusion, Keys
 from storage.sqlite.records import NOTHING, Record, RecordCache, is_utf8
 from storage.sqlite.schema import identity, prepare
 
@@ -48,15 +49,19 @@ class Ledger:
     Attributes:
         catalog: As of the last commit.
         feed: The id of the changes feed.
+        keys_kept_ms: How long an idempotency key is remembered.
     """
 
-    def __init__(self, settings: StorageSettings, disk: Disk, clock: Clock) -> None:
+    def __init__(
+        self, settings: StorageSettings, disk: Disk, clock: Clock, keys_kept_ms: int
+    ) -> None:
         self.clock = clock
         self.cache = RecordCache(settings.document_cache_mb * 1024 * 1024)
         self.catalog = Catalog(frozenset(), {})
         self.feed = ""
         self._settings = settings
         self._disk = disk
+        self.keys_kept_ms = keys_kept_ms
         self._position = feed.Position(1, 0)
         self._pruning = feed.Pruning(
             settings.feed_mb * 1024 * 1024, int(settings.feed_days * 86_400_000)
@@ -107,7 +112,7 @@ class Ledger:
 
     # -- writing ----------------------------------------------------------------------------
 
-    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+    def write(self, writes: Sequence[Write | Conclusion]) -> Sequence[Outcome | None]:
         """Do all these writes in one transaction; an outcome for each, in their order.
 
         When this returns they are on disk. A write that is refused leaves the others alone.
@@ -169,10 +174,12 @@ class Ledger:
         _log.error("store failed, no write is taken until it has reopened", reason=str(error))
         self.close()
 
-    def _write_together(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        batch = Batch(self.catalog, self._record, self._position, self.clock.stamp_ms())
+    def _write_together(self, writes: Sequence[Write | Conclusion]) -> Sequence[Outcome | None]:
+        at_ms = self.clock.stamp_ms()
         with self._transaction() as connection:
-            outcomes: list[Outcome] = []
+            keys = Keys(connection, at_ms, self.keys_kept_ms)
+            batch = Batch(self.catalog, self._record, self._position, at_ms, keys)
+            outcomes: list[Outcome | None] = []
             for write in writes:
                 try:
                     outcomes.append(batch.apply(write))

@@ -8,8 +8,9 @@ from typing import Any, Final
 import apsw
 import orjson
 
+from router.once import Remembered
 from storage.contract import Change, Document
-from storage.sqlite import feed, transfer
+from storage.sqlite import feed, keys, transfer
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import disconnect, unexpected
 from storage.sqlite.records import RecordCache, is_utf8
@@ -51,6 +52,13 @@ class Reader:
         for start in range(0, len(missing), _IDS):
             found.update(self._read(collection, missing[start : start + _IDS]))
         return [_document(collection, each, found.get(each)) for each in ids]
+
+    def recall(self, key: str, since_ms: int) -> Remembered | None:
+        """What is known of an idempotency key that was used since then."""
+        try:
+            return keys.recall(self._connection, key, since_ms)
+        except apsw.Error as error:
+            raise unexpected(error) from error
 
     def changes(self, since: int, limit: int) -> list[Change]:
         """Rows of the feed after `since`."""

@@ -68,7 +68,19 @@ def _chain(connection: apsw.Connection) -> None:
         connection.execute(f"UPDATE {table} SET seq = {latest.format(number, f'{table}.id')}")
 
 
-STEPS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (_create, _chain)
+def _keep_keys(connection: apsw.Connection) -> None:
+    """Step 3: what was done under idempotency keys, oldest first."""
+    connection.execute(
+        """
+        CREATE TABLE keys (
+            number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL, version INTEGER NOT NULL, created INTEGER NOT NULL,
+            content BLOB, source BLOB, previous BLOB, answer BLOB);
+        """
+    )
+
+
+STEPS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (_create, _chain, _keep_keys)
 """Step n brings schema n-1 to schema n. Never altered once released; a new one is added."""
 
 CURRENT: Final = len(STEPS)

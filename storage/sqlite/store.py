@@ -10,13 +10,24 @@ from typing import NamedTuple, TypeVar
 
 from router.envelope import JsonObject
 from router.errors import RouterError
+from router.once import Remembered
 from router.settings import StorageSettings
 from storage.clock import Clock, system_ms
-from storage.contract import Change, Document, Page, Scroll, Write, Written, not_found
+from storage.contract import (
+    KEYS_KEPT_HOURS,
+    Change,
+    Document,
+    Page,
+    Scroll,
+    Write,
+    Written,
+    not_found,
+)
 from storage.query import Search
 from storage.sqlite import administration, transfer
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import FILE_NAME, Disk, connect
+from storage.sqlite.keys import Conclusion
 from storage.sqlite.ledger import Ledger
 from storage.sqlite.lock import FolderLock
 from storage.sqlite.opening import explaining, take
@@ -24,6 +35,7 @@ from storage.sqlite.reader import Reader
 from storage.sqlite.searches import Searches
 from storage.sqlite.slices import SLICE, SlicedReader
 from storage.sqlite.writer import Writer
+from storage.stamps import packed
 
 T = TypeVar("T")
 
@@ -48,6 +60,7 @@ class SqliteStorage:
         disk: How the file is reached.
         read_ms: The system's time in ms since 1970.
         folder_mode: Of the folder, if it has to be made; the umask takes its part.
+        keys_kept_hours: How long an idempotency key is remembered.
     """
 
     def __init__(
@@ -57,12 +70,13 @@ class SqliteStorage:
         disk: Disk | None = None,
         read_ms: Callable[[], int] = system_ms,
         folder_mode: int = 0o777,
+        keys_kept_hours: float = KEYS_KEPT_HOURS,
     ) -> None:
         self._settings = settings
         self._disk = disk or Disk()
         self._folder_mode = folder_mode
         self._clock = Clock(read_ms)
-        self._ledger = Ledger(settings, self._disk, self._clock)
+        self._ledger = Ledger(settings, self._disk, self._clock, int(keys_kept_hours * 3_600_000))
         self._lock: FolderLock | None = None
         self._parts: _Parts | None = None
 
@@ -193,6 +207,14 @@ class SqliteStorage:
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Hand in many writes at once, in order; each outcome stands at its write's place."""
         return await self._writer.write_all(writes)
+
+    async def recall(self, key: str) -> Remembered | None:
+        """What is known of an idempotency key."""
+        return self._reader.recall(key, self._clock.now_ms() - self._ledger.keys_kept_ms)
+
+    async def conclude(self, key: str, answer: JsonObject) -> None:
+        """Keep the answer of a key whose write was done; durable when this returns."""
+        await self._writer.run(Conclusion(key, packed(answer)))
 
     async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
         """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""

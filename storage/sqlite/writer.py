@@ -16,6 +16,7 @@ import structlog
 from router.errors import RouterError
 from storage.contract import Write, Written
 from storage.sqlite.jobs import Bulk, BulkJob, Job, Outcome, Task, TaskJob, WriteJob
+from storage.sqlite.keys import Conclusion
 from storage.sqlite.ledger import Ledger
 
 _log: Final = structlog.get_logger("trivium.store")
@@ -72,12 +73,13 @@ class Writer:
             self._hand_in([BulkJob(write, bulk, place) for place, write in enumerate(writes)])
         return future
 
-    def run(self, task: Task) -> asyncio.Future[None]:
-        """Hand in a change of the catalog; writes handed in earlier come before it."""
+    def run(self, work: Conclusion | Task) -> asyncio.Future[None]:
+        """Hand in a change of the catalog, or an answer to keep; writes handed in earlier come
+        before it."""
         future: asyncio.Future[None] = self._loop.create_future()
         refused = self._refusal(1)
         if refused is None:
-            self._hand_in([TaskJob(task, future)])
+            self._hand_in([TaskJob(work, future)])
         else:
             future.set_exception(refused)
         return future
@@ -121,7 +123,7 @@ class Writer:
         while jobs := self._take():
             writes: list[Job] = []
             for job in jobs:
-                if isinstance(job.work, Write):
+                if isinstance(job.work, Write | Conclusion):
                     writes.append(job)
                     continue
                 self._do_writes(writes)
@@ -163,7 +165,8 @@ class Writer:
     def _do_writes(self, jobs: list[Job]) -> None:
         if not jobs:
             return
-        outcomes = self._ledger.write([job.work for job in jobs if isinstance(job.work, Write)])
+        works = [job.work for job in jobs if isinstance(job.work, Write | Conclusion)]
+        outcomes = self._ledger.write(works)
         self._settle(list(zip(jobs, outcomes, strict=True)))
         self._ledger.tend(is_idle=False)
         if not self._ledger.is_open:

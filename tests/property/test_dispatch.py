@@ -17,6 +17,7 @@ from router.envelope import Connection, Json, Reply, Request, Response
 from router.errors import RouterError
 from router.events import Events, Exchange
 from router.order import Order, Turn
+from storage.memory import MemoryStorage
 from tests.support.requests import action
 from tests.support.small_router import CountingMeter, OpenAuthority
 
@@ -104,7 +105,12 @@ def test_any_request_gets_a_documented_answer(asked: Request, listeners: dict[st
         events.add_pipe(event, pipe)
     admission = Admission(at_work=1, waiting=0)
     router = Router(
-        small_table(), events=events, authority=OpenAuthority(), admission=admission, meter=meter
+        small_table(),
+        events=events,
+        authority=OpenAuthority(),
+        admission=admission,
+        meter=meter,
+        memory=MemoryStorage(),
     )
     answer = asyncio.run(router.dispatch(asked))
     assert_documented(answer, asked)

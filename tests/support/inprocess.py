@@ -151,6 +151,7 @@ async def in_process(
         authority=OpenAuthority(),
         admission=Admission(at_work=100, waiting=100),
         meter=CountingMeter(),
+        memory=store,
     )
     yield InProcess(store, events, engines, router, register, load)
     register.close()

@@ -8,6 +8,7 @@ from router.admission import Admission
 from router.dispatch import Router
 from router.events import Events
 from router.observe import Observer
+from storage.memory import MemoryStorage
 
 
 def open_router(table: ActionTable, events: Events) -> Router:
@@ -18,4 +19,5 @@ def open_router(table: ActionTable, events: Events) -> Router:
         authority=OpenAuthority(),
         admission=Admission(at_work=100, waiting=100),
         meter=Observer(),
+        memory=MemoryStorage(),
     )

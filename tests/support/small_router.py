@@ -11,6 +11,7 @@ from router.envelope import ANONYMOUS, Json, Reply, Request, User
 from router.errors import RouterError
 from router.events import Events
 from router.places import nowhere
+from storage.memory import MemoryStorage
 
 
 class OpenAuthority:
@@ -138,6 +139,7 @@ def small_router(
         authority=OpenAuthority(),
         admission=Admission(at_work=at_work, waiting=waiting),
         meter=meter or CountingMeter(),
+        memory=MemoryStorage(),
     )
 
 

@@ -305,42 +305,6 @@ def _plural() -> list[Step]:
     return steps
 
 
-def _guards() -> list[Step]:
-    """Every write of one document, at a version at which the document isn't."""
-    birth = {"model": "Truck", "reference": "guarded"}
-    asks: list[Payload] = [
-        {**DOCUMENT, "action": "create", "_id": "guarded", "body": {}},
-        *(
-            {**DOCUMENT, "action": action, "body": {}}
-            for action in ("createOrReplace", "delete", "replace", "update")
-        ),
-        *({**ASSET, "action": action, "body": {}} for action in ("delete", "update")),
-        *({**ASSET, "_id": "guarded", "action": it, "body": birth} for it in ("create", "upsert")),
-        *(
-            {**ASSETS, "action": action, "body": {"metadata": {}}}
-            for action in ("delete", "update")
-        ),
-        *({**ASSETS, "action": action, "body": NEW_CONTAINER} for action in ("create", "upsert")),
-    ]
-    steps: list[Step] = []
-    for ask in asks:
-        for version, error in (
-            (999, "services.storage.version_conflict"),
-            ("999-abc", "services.storage.version_conflict"),
-            ("newest", "api.assert.invalid_argument"),
-        ):
-            steps += _spoilt(ask, ifVersion=(version, error))
-    steps.append(
-        Step(
-            about="ifVersion on a search",
-            ask={**SEARCHES[0], "ifVersion": 1},
-            status=400,
-            error="api.process.if_version_unsupported",
-        )
-    )
-    return steps
-
-
 REFUSALS = [
     Step(
         about="a strict collection",
@@ -381,6 +345,5 @@ REFUSALS = [
     *_indexes_and_engines(),
     *_singular(),
     *_plural(),
-    *_guards(),
 ]
 """Comes after the story's asset chapters: `lab`, `fleet`, `d1` and `Truck-1` are there."""

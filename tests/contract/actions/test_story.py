@@ -13,6 +13,7 @@ from router.envelope import Connection
 from router.settings import OpenSearchSettings
 from storage.opensearch.store import OpenSearchStorage
 from tests.contract.actions import many, steps
+from tests.contract.actions.guards import GUARDS
 from tests.contract.actions.refusals import REFUSALS
 from tests.contract.actions.refusals_many import REFUSALS_MANY
 from tests.contract.actions.steps import Step
@@ -34,6 +35,7 @@ STORY = [
     *steps.ASSETS,
     *steps.IMPORT,
     *REFUSALS,
+    *GUARDS,
     *REFUSALS_MANY,
     *steps.LEAVING,
 ]

@@ -15,6 +15,7 @@ from router.dispatch import CURRENT, Router
 from router.envelope import ABSENT, ANONYMOUS, Json, Reply, Request, Response, User
 from router.errors import RouterError
 from router.events import Events, Exchange
+from storage.memory import MemoryStorage
 from tests.support.requests import action, request, until
 
 ADA = User("ada", ("default",))
@@ -63,6 +64,7 @@ class House:
             authority=self.authority,
             admission=self.admission,
             meter=self.tally,
+            memory=MemoryStorage(),
         )
 
     async def ask(self, name: str = "test:run", jwt: str | None = None, **rest: Any) -> Response:
@@ -473,6 +475,7 @@ class Crowd:
             authority=Limiting(limit),
             admission=Admission(at_work=10, waiting=10),
             meter=Tally(),
+            memory=MemoryStorage(),
         )
 
     async def ask(
