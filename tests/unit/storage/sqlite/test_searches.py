@@ -14,7 +14,7 @@ from router.errors import RouterError
 from router.settings import StorageSettings
 from storage.clauses import MAX_CLAUSES
 from storage.query import Bool, Exists, GeoDistance, Ids, Query, Range, Search, Sort, Terms
-from storage.sqlite.searches import MAX_TARGETS
+from storage.sqlite.hits import MAX_TARGETS
 from storage.sqlite.store import SqliteStorage
 from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, put, refused
 
