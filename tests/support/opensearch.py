@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tests.support.watchdog import Watchdog
+
 VERSION: Final = "3.4.0"
 HOME: Final = Path(__file__).resolve().parents[2] / ".cache/opensearch" / f"opensearch-{VERSION}"
 HOST: Final = "127.0.0.1"
@@ -73,6 +75,7 @@ class OpenSearchServer:
         self.folder = Path(tempfile.mkdtemp(prefix="trivium-opensearch-"))
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._watchdog: Watchdog | None = None
         self._prepare()
 
     @property
@@ -107,6 +110,7 @@ class OpenSearchServer:
                 start_new_session=True,
                 **({} if user is None else {"user": user, "group": user, "extra_groups": []}),
             )
+        self._watchdog = Watchdog(self._process.pid, self.folder)
         if wait:
             self.wait()
 
@@ -176,6 +180,9 @@ class OpenSearchServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(STOP_BOUND_S)
+        if self._watchdog is not None:
+            self._watchdog.dismiss()
+            self._watchdog = None
 
     def _prepare(self) -> None:
         config = self.folder / "config"
