@@ -54,7 +54,9 @@ class Collections:
     async def get_mapping(self, request: Request) -> Json:
         """The mapping, without the router's own fields unless asked."""
         whole = request.flag("includeKuzzleMeta")
-        stored = self.storage.mapping(*_place(request))
+        place = _place(request)
+        await self.storage.catch_up()
+        stored = self.storage.mapping(*place)
         mapping = {key: value for key, value in stored.items() if value or key != "_meta"}
         properties = mapping.get("properties")
         if whole or not isinstance(properties, dict):
@@ -64,7 +66,9 @@ class Collections:
 
     async def exists(self, request: Request) -> Json:
         """Whether the collection exists."""
-        return self.storage.has_collection(*_place(request))
+        place = _place(request)
+        await self.storage.catch_up()
+        return self.storage.has_collection(*place)
 
     async def list(self, request: Request) -> Json:
         """The collections of an index, sorted; a page of them if asked."""
@@ -77,6 +81,7 @@ class Collections:
             raise RouterError(
                 "api.assert.invalid_argument", "from" if first < 0 else "size", "zero or more"
             )
+        await self.storage.catch_up()
         names = [] if kind == "realtime" else self.storage.collections(index)
         page = names[first : first + size if size else None]
         collections: list[Json] = [{"name": name, "type": "stored"} for name in page]

@@ -30,10 +30,13 @@ class Indexes:
 
     async def exists(self, request: Request) -> Json:
         """Whether the index exists."""
-        return self.storage.has_index(request.name("index"))
+        index = request.name("index")
+        await self.storage.catch_up()
+        return self.storage.has_index(index)
 
     async def list(self, request: Request) -> Json:
         """All indexes, and how many collections each holds if asked."""
+        await self.storage.catch_up()
         names = self.storage.indexes()
         result: JsonObject = {"indexes": [*names]}
         if request.flag("countCollection"):

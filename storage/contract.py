@@ -197,6 +197,13 @@ class Storage(Protocol):
 
     # -- indexes and collections ----------------------------------------------------------
 
+    async def catch_up(self) -> None:
+        """Know what others who share this store did to indexes, collections and mappings.
+
+        What is told of them below may else be a second old. An engine that nobody shares has
+        nothing to do here.
+        """
+
     async def create_index(self, index: str) -> None:
         """Raises: `index_already_exists`, `invalid_index_name`."""
 

@@ -87,6 +87,9 @@ class MemoryStorage:
         """The time of the next write; never earlier than that of any write."""
         return max(self._read_ms(), self._newest_ms)
 
+    async def catch_up(self) -> None:
+        """Nobody else has this store."""
+
     async def create_index(self, index: str) -> None:
         """Raises: `index_already_exists`, `invalid_index_name`."""
         check_index(index)

@@ -36,7 +36,7 @@ class AssetController:
 
     async def create(self, request: Request) -> Reply:
         """Create an asset; its model need not be declared."""
-        return told(await self.twins.create(request, self._birth(request)))
+        return told(await self.twins.create(request, await self._birth(request)))
 
     async def update(self, request: Request) -> Reply:
         """Apply partial changes to an asset."""
@@ -51,7 +51,7 @@ class AssetController:
 
     async def upsert(self, request: Request) -> Reply:
         """Create an asset, or apply the body to the one with that id."""
-        birth = self._birth(request)
+        birth = await self._birth(request)
         change = self._change(request, birth.engine, birth.id, request.body_object())
         written, updates = await self.twins.upsert(request, birth, change)
         return told(written, created=updates is None)
@@ -101,7 +101,7 @@ class AssetController:
             ),
         )
 
-    def _birth(self, request: Request) -> Birth:
+    async def _birth(self, request: Request) -> Birth:
         engine = self.form.engine_of(request)
         body = request.body_object()
         model, reference = request.body_name("model"), request.body_name("reference")
@@ -109,7 +109,7 @@ class AssetController:
         metadata = request.body_field("metadata", {})
         key = request.new_id() or asset_id(kind, model, reference)
         engines = self.twins.engines
-        known = engines.models.asset(model, engines.group(engine))
+        known = engines.models.asset(model, await engines.group(engine))
         asset = fresh(model, reference, metadata, known=known)
         # What the caller says of the other fields counts; of the metadata it is in already.
         content: JsonObject = {**asset, **body, "metadata": asset["metadata"]}
@@ -165,7 +165,7 @@ async def find(
 ) -> JsonObject:
     """One page of an engine's assets, as both forms show it."""
     engine = form.engine_of(request)
-    twins.engines.group(engine)
+    await twins.engines.group(engine)
     search = searches.read(request, fetch_max=settings.fetch_max)
     page = await twins.storage.search([(engine, ASSETS)], search)
     return {**searches.listed(page), "fetched": len(page.hits)}

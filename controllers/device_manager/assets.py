@@ -33,7 +33,7 @@ class AssetsController:
 
     async def create(self, request: Request) -> Reply:
         """Create an asset of a declared model."""
-        birth = self._birth(request, request.body_field("metadata", {}))
+        birth = await self._birth(request, request.body_field("metadata", {}))
         written = await self.twins.create(request, birth)
         return _whole(birth.engine, written)
 
@@ -47,7 +47,7 @@ class AssetsController:
     async def upsert(self, request: Request) -> Reply:
         """Create an asset, or merge the metadata into the one there is."""
         metadata = request.body_field("metadata")
-        birth = self._birth(request, metadata)
+        birth = await self._birth(request, metadata)
         change = self._change(request, birth.engine, birth.id, metadata)
         written, _ = await self.twins.upsert(request, birth, change)
         return _whole(birth.engine, written)
@@ -81,11 +81,11 @@ class AssetsController:
             ),
         )
 
-    def _birth(self, request: Request, metadata: JsonObject) -> Birth:
+    async def _birth(self, request: Request, metadata: JsonObject) -> Birth:
         engine = self.form.engine_of(request)
         model, reference = request.body_name("model"), request.body_name("reference")
         engines = self.twins.engines
-        known = engines.models.asset(model, engines.group(engine))
+        known = engines.models.asset(model, await engines.group(engine))
         if known is None:
             raise RouterError("trivium.asset.unknown_model", model)
         self._check_declared(engine, metadata)

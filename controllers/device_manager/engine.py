@@ -45,7 +45,7 @@ class EngineController:
 
     async def exists(self, request: Request) -> Json:
         """Whether the index is an engine."""
-        return {"exists": self.engines.exists(request.name("index"))}
+        return {"exists": await self.engines.exists(request.name("index"))}
 
     async def list(self, _: Request) -> Json:
         """All engines."""

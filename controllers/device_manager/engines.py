@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import dataclass, field
 from typing import Final
 
 from controllers.device_manager import mappings
@@ -24,6 +26,21 @@ _PLUGIN: Final[JsonObject] = {
 }
 _PAGE: Final = 1_000  # Declarations that are read at a time.
 
+_NO_ADMIN: Final = ("services.storage.unknown_index", "services.storage.unknown_collection")
+
+_TRUSTED_S: Final = 5.0
+"""How long a declaration counts as read: a router that shares the store may change it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    group: str
+    read_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_trusted(self) -> bool:
+        return time.monotonic() - self.read_at < _TRUSTED_S
+
 
 class Engines:
     """The engines of this router and what they are made of.
@@ -35,7 +52,7 @@ class Engines:
         self.models = models
         self._storage = storage
         self._admin = admin_index
-        self._groups: dict[str, str] = {}
+        self._known: dict[str, _Known] = {}
         # Engines come, change and go one at a time: each of it takes many steps.
         self._change = asyncio.Lock()
 
@@ -51,25 +68,35 @@ class Engines:
         await self._declare_plugin()
         await self._exchange_models()
         for engine in await self.list():
-            self._groups[str(engine["index"])] = str(engine["group"])
-        for index in self._groups:
+            self._known[str(engine["index"])] = _Known(str(engine["group"]))
+        for index, known in list(self._known.items()):
             if self._storage.has_index(index):
-                await self._build(index)
+                await self._build(index, known.group)
 
-    def group(self, index: str) -> str:
-        """The group of an engine.
+    async def group(self, index: str) -> str:
+        """The group of an engine; another router may have made it just now.
 
         Raises:
             RouterError: `trivium.engine.unknown` for an index that isn't one.
         """
-        group = self._groups.get(index)
-        if group is None or not self._storage.has_collection(index, ASSETS):
-            raise RouterError("trivium.engine.unknown", index, index)
-        return group
+        known = self._known.get(index)
+        is_there = self._storage.has_collection(index, ASSETS)
+        if known is not None and known.is_trusted and is_there:
+            return known.group
+        if not is_there:
+            await self._storage.catch_up()
+        if self._storage.has_collection(index, ASSETS) and await self.exists(index):
+            return self._known[index].group
+        raise RouterError("trivium.engine.unknown", index, index)
 
-    def exists(self, index: str) -> bool:
+    async def exists(self, index: str) -> bool:
         """Whether an engine of that name is declared."""
-        return index in self._groups
+        engine = await self._declaration(index)
+        if engine.get("index") == index:
+            self._known[index] = _Known(str(engine.get("group")))
+            return True
+        self._known.pop(index, None)
+        return False
 
     async def create(self, index: str, group: str, author: Author) -> None:
         """Make an index an engine, creating the index if it is missing.
@@ -84,15 +111,17 @@ class Engines:
             )
         async with self._change:
             # One whose index was deleted meanwhile is made anew.
-            if self.exists(index) and self._storage.has_collection(index, ASSETS):
-                raise RouterError("trivium.engine.already_exists", index)
-            self._groups[index] = group
+            if await self.exists(index):
+                await self._storage.catch_up()
+                if self._storage.has_collection(index, ASSETS):
+                    raise RouterError("trivium.engine.already_exists", index)
+            self._known[index] = _Known(group)
             try:
                 await self._storage.create_collection(index, CONFIG, mappings.ENGINE_CONFIG)
-                await self._build(index)
+                await self._build(index, group)
                 await self._write(_declaration(self._admin, index, group, author))
             except BaseException:
-                del self._groups[index]
+                self._known.pop(index, None)
                 raise
 
     async def update(self, index: str) -> None:
@@ -102,8 +131,8 @@ class Engines:
             RouterError: `trivium.engine.missing`.
         """
         async with self._change:
-            self._insist(index)
-            await self._build(index)
+            await self._insist(index)
+            await self._build(index, self._group(index))
 
     async def delete(self, index: str, author: Author) -> None:
         """Remove an engine's collections and its declaration; the index stays.
@@ -112,7 +141,8 @@ class Engines:
             RouterError: `trivium.engine.missing`.
         """
         async with self._change:
-            self._insist(index)
+            await self._insist(index)
+            await self._storage.catch_up()
             for collection in COLLECTIONS:
                 if self._storage.has_collection(index, collection):
                     await self._storage.delete_collection(index, collection)
@@ -125,7 +155,7 @@ class Engines:
                 refresh=True,
             )
             await self._write(write, "services.storage.not_found")
-            self._groups.pop(index, None)
+            self._known.pop(index, None)
 
     async def _declared(self, collection: str, type: str) -> list[JsonObject]:
         found: list[JsonObject] = []
@@ -155,16 +185,30 @@ class Engines:
     def metadata(self, index: str) -> JsonObject:
         """The mapping of the metadata that the engine's models declare."""
         declared: JsonObject = {}
-        for model in self.models.seen_by(self._groups.get(index, COMMONS)):
+        for model in self.models.seen_by(self._group(index)):
             declared.update(model.metadata_mappings)
         return declared
 
-    def _insist(self, index: str) -> None:
-        if not self.exists(index):
+    def _group(self, index: str) -> str:
+        known = self._known.get(index)
+        return COMMONS if known is None else known.group
+
+    async def _declaration(self, index: str) -> JsonObject:
+        try:
+            (document,) = await self._storage.mget(self._admin, CONFIG, [_config_id(index)])
+        except RouterError as error:
+            if error.id not in _NO_ADMIN:
+                raise
+            document = None
+        engine = None if document is None else document.source.get("engine")
+        return engine if isinstance(engine, dict) else {}
+
+    async def _insist(self, index: str) -> None:
+        was_known = index in self._known and self._storage.has_collection(index, ASSETS)
+        if not await self.exists(index) and not was_known:
             raise RouterError("trivium.engine.missing", index)
 
-    async def _build(self, index: str) -> None:
-        group = self._groups[index]
+    async def _build(self, index: str, group: str) -> None:
         measures = self.models.measures
         assets = mappings.assets(self.models.seen_by(group), measures)
         made = (

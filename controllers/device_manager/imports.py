@@ -57,7 +57,7 @@ class Imports:
         """
         text = request.body_name("csv")
         merge, refresh = request.flag("upsert"), request.refresh_lenient()
-        group = self.engines.group(engine)
+        group = await self.engines.group(engine)
         outcome = _Outcome([], [])
         found = rows.read(text, self.engines.metadata(engine))
         while batch := list(islice(found, self.batch)):

@@ -61,7 +61,7 @@ class Twins:
         Raises:
             RouterError: `trivium.engine.unknown`, `services.storage.not_found`.
         """
-        self.engines.group(engine)
+        await self.engines.group(engine)
         return await self.storage.get(engine, ASSETS, id)
 
     async def create(self, request: Request, birth: Birth) -> Written:
@@ -85,7 +85,7 @@ class Twins:
                 `services.storage.version_conflict`, `plugin.runtime.unexpected_error` or what
                 else a pipe raised, what the mapping refuses.
         """
-        self.engines.group(change.engine)
+        await self.engines.group(change.engine)
         updates = await self._before(request, change)
         if change.check is not None:
             change.check(updates)
@@ -115,7 +115,7 @@ class Twins:
         Returns:
             The asset after the write, and the updates as written; None if it was created.
         """
-        self.engines.group(birth.engine)
+        await self.engines.group(birth.engine)
         # Which of the two it will be depends on the requests before this one.
         if request.turn is not None:
             await request.turn.settled()
@@ -145,7 +145,7 @@ class Twins:
         is_checked = strict and not is_repeat(request)
         if is_checked and (await self.get(engine, id)).source.get("linkedDevices"):
             raise RouterError("trivium.asset.still_linked", id)
-        self.engines.group(engine)
+        await self.engines.group(engine)
         write = Write(
             verb="delete",
             index=engine,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -22,6 +21,9 @@ from storage.opensearch.registry import Registry
 
 _PAGE: Final = 500
 """Documents that are indexed anew at a time."""
+
+_NAMES: Final = 100
+"""Names that are tried for the index of one collection."""
 
 _EXISTS: Final = "resource_already_exists_exception"
 
@@ -52,6 +54,7 @@ class Administration:
 
     async def delete_index(self, index: str) -> None:
         """Remove an index and everything in it. Raises: `unknown_index`, faults."""
+        await self._registry.reload()  # so that nothing stays of what others put in
         async with self._registry.lock:
             collections = self._catalog.of_index(index)
             for each in (*(each.physical for each in collections), self._scope.keeper(index)):
@@ -77,6 +80,7 @@ class Administration:
 
     async def delete_collection(self, name: Name) -> None:
         """Remove a collection and its documents; its index stays."""
+        await self._registry.find(name)
         async with self._registry.lock:
             collection = self._catalog.find(*name)
             await self._keep(name[0])
@@ -85,6 +89,7 @@ class Administration:
 
     async def update_mapping(self, index: str, collection: str, declared: JsonObject) -> None:
         """Add to a mapping, and index what is stored under the new fields."""
+        await self._registry.find((index, collection))
         async with self._registry.lock:
             before = self._catalog.find(index, collection)
             mapping = before.mapping.extended(declared)
@@ -103,17 +108,23 @@ class Administration:
         return is_new
 
     async def _make(self, mapping: Mapping) -> bool:
+        """Make the index of a collection; False if the collection is there.
+
+        An index comes with its alias in one step, so that one of that name without the alias
+        is something else (Kuzzle reference, 4.1). Routers that make the same collection at a
+        time try the same names in the same order: one of them makes the first that is free.
+        """
         name = self._scope.physical(mapping.index, mapping.collection)
-        if await self._has_alias(places.alias(name)):
-            return False
-        # The name may be taken by an index with another alias (Kuzzle reference, 4.1).
-        for physical in (name, f"{name[:248]}.{secrets.randbelow(100_000)}"):
+        for number in range(_NAMES):
+            if await self._has_alias(places.alias(name)):
+                return False
+            physical = f"{name[:248]}.{number}" if number else name
             uuid = await self._create(physical, name, server_mapping(mapping))
             if uuid is not None:
                 made = Collection(mapping, physical, uuid, self._scope)
                 self._registry.catalog = self._catalog.with_collection(made)
                 return True
-        return False
+        raise RouterError("services.storage.unexpected_error", f"the names like {name} are taken")
 
     async def _has_alias(self, alias: str) -> bool:
         try:

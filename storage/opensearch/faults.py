@@ -35,6 +35,11 @@ class RefusedError(Exception):
         """Whether the same request may well succeed a little later."""
         return self.status in _BUSY
 
+    @property
+    def is_of_missing_index(self) -> bool:
+        """Whether an index, or its alias, is not there (any more)."""
+        return self.kind == "index_not_found_exception"
+
 
 Fault = UnreachableError | RefusedError
 

@@ -63,6 +63,7 @@ class Lane:
         self._lost: dict[str, Turn] = {}
         self._from_cache: set[str] = set()
         self._failures = 0
+        self._is_collection_lost = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -101,6 +102,9 @@ class Lane:
 
     async def _round(self, jobs: Sequence[Job]) -> None:
         tools = self._tools
+        if self._is_collection_lost:
+            await tools.registry.reload()
+            self._is_collection_lost = False
         collection = await tools.registry.find(self._name)
         ids = list(dict.fromkeys(job.write.id for job in jobs))
         # What a condition is held against must not be older than what its caller has read.
@@ -211,7 +215,7 @@ class Lane:
             elif verdict.status == 409:
                 self._forget(collection, turn)
                 again += turn.jobs
-            elif verdict.is_passing or verdict.kind == "index_not_found_exception":
+            elif verdict.is_passing or verdict.is_of_missing_index:
                 again += turn.jobs
                 fault = verdict
             elif len(turn.jobs) > 1:
@@ -219,8 +223,6 @@ class Lane:
             else:
                 _settle(turn.jobs, told(verdict))
         if fault is not None:
-            if fault.status == 404:
-                await self._tools.registry.reload()
             raise fault
         self._queue.extendleft(reversed([job for job in again if not job.is_settled]))
 
@@ -263,6 +265,7 @@ class Lane:
                 job.settle(outcome)
 
     def _put_back(self, jobs: Sequence[Job], fault: Fault) -> None:
+        self._is_collection_lost |= isinstance(fault, RefusedError) and fault.is_of_missing_index
         self._queue.extendleft(reversed([job for job in jobs if not job.is_settled]))
         now = asyncio.get_running_loop().time()
         for turn in self._lost.values():

@@ -9,7 +9,7 @@ from typing import Final
 from router.envelope import Json, JsonObject
 from storage.opensearch import places
 from storage.opensearch.catalog import Collection
-from storage.opensearch.client import Client, objects
+from storage.opensearch.client import Client, objects, refusal
 from storage.opensearch.compile import is_id
 from storage.opensearch.faults import RefusedError, UnreachableError
 from storage.opensearch.records import Record, read_record
@@ -50,7 +50,7 @@ class Reads:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="reads")
         # Others may wait for the same answer, and each alters what it gets: see `read_record`.
-        found = await asyncio.shield(future)
+        found = _checked(await asyncio.shield(future))
         source = found.get("_source")
         return {**found, "_source": dict(source)} if isinstance(source, dict) else dict(found)
 
@@ -70,6 +70,15 @@ class Reads:
         self._task = None
 
 
+def _checked(answer: JsonObject) -> JsonObject:
+    """One answer of several. Not to know whether there is a document isn't to know of none."""
+    error = answer.get("error")
+    if error is None:
+        return answer
+    fault = refusal(503, error)  # such as no_shard_available_action_exception, after a start
+    raise RefusedError(404, fault.kind, fault.reason) if fault.is_of_missing_index else fault
+
+
 async def fetch(client: Client, addresses: Sequence[Address]) -> list[JsonObject]:
     """The server's answers for these addresses, in their order. Raises: faults."""
     asked: list[Json] = [{"_index": alias, "_id": own} for alias, own in addresses]
@@ -85,7 +94,7 @@ async def fetch_records(
     good = [each for each in ids if is_id(each)]
     addresses = [(collection.alias, each) for each in good]
     addresses += [(graves, places.key(collection.uuid, each)) for each in good]
-    found = await fetch(client, addresses) if good else []
+    found = [_checked(each) for each in await fetch(client, addresses)] if good else []
     pairs = zip(good, found[: len(good)], found[len(good) :], strict=True)
     records = {each: read_record(document, grave) for each, document, grave in pairs}
     return {each: records.get(each, Record()) for each in ids}

@@ -21,11 +21,8 @@ from storage.opensearch.catalog import (
 from storage.opensearch.client import Client, object_at
 from storage.opensearch.faults import RefusedError, UnreachableError
 
-_RELOAD_EVERY_S: Final = 1.0
-"""How often a name that isn't known makes the router look again."""
-
-_WATCH_EVERY_S: Final = 2.0
-"""How long what another router adds to a mapping may stay unknown here."""
+_WATCH_EVERY_S: Final = 1.0
+"""How long what another router changes may stay unknown here if nobody asks for it."""
 
 
 class Registry:
@@ -34,7 +31,9 @@ class Registry:
     def __init__(self, client: Client, scope: places.Scope) -> None:
         self._client = client
         self.scope = scope
-        self._reloaded_at = 0.0
+        self._looking = asyncio.Lock()
+        self._looked_at = -1.0
+        self._seen: Json = None
         self._task: asyncio.Task[None] | None = None
         self.lock = asyncio.Lock()
         self.catalog = Catalog(frozenset(), {})
@@ -42,8 +41,25 @@ class Registry:
     async def reload(self) -> None:
         """Look at the server again. Raises: faults."""
         async with self.lock:
-            self.catalog = await load(self._client, self.scope)
-        self._reloaded_at = asyncio.get_running_loop().time()
+            self.catalog = await load(self._client, self.scope, self.catalog)
+
+    async def catch_up(self) -> None:
+        """Know what other routers changed before this call. Raises: faults.
+
+        One look is under way at a time, and serves all who asked before it began. It is one
+        small request, unless something has changed.
+        """
+        now = asyncio.get_running_loop().time
+        asked_at = now()
+        async with self._looking:
+            if self._looked_at > asked_at:
+                return
+            began_at = now()
+            version = await self._version()
+            if version != self._seen:
+                await self.reload()
+                self._seen = version
+            self._looked_at = began_at
 
     def start(self) -> None:
         """Keep up with other routers in the background; `stop` must follow."""
@@ -57,20 +73,16 @@ class Registry:
                 await self._task
 
     async def _watch(self) -> None:
-        seen: Json = None
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
             # Away: whoever asks for something is told. The next look will come.
             with contextlib.suppress(UnreachableError, RefusedError):
-                version = await self._version()
-                if version != seen:
-                    await self.reload()
-                    seen = version
+                await self.catch_up()
 
     async def _version(self) -> Json:
         """Of the cluster's state: it changes with each index and mapping."""
         told = await self._client.request(
-            "GET", "_cluster", "state", "nodes", params={"filter_path": "version,state_uuid"}
+            "GET", "_cluster", "state", "version", params={"filter_path": "version,state_uuid"}
         )
         return [told.get("version"), told.get("state_uuid")]
 
@@ -80,12 +92,10 @@ class Registry:
         Raises:
             RouterError: `services.storage.unknown_index`, `services.storage.unknown_collection`.
         """
-        try:
-            return self.catalog.find(*name)
-        except RouterError:
-            if asyncio.get_running_loop().time() - self._reloaded_at < _RELOAD_EVERY_S:
-                raise
-        await self.reload()
+        known = self.catalog.collections.get(name)
+        if known is not None:
+            return known
+        await self.catch_up()
         return self.catalog.find(*name)
 
     async def learn(self, collection: Collection, mapping: Mapping) -> Collection:

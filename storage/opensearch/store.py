@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 
@@ -40,6 +41,8 @@ from storage.opensearch.refreshes import Refreshes
 from storage.opensearch.registry import Registry
 from storage.opensearch.turn import Job
 from storage.query import Search
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("storage.opensearch")
 
@@ -106,15 +109,8 @@ class OpenSearchStorage:
 
     async def _open(self, client: Client) -> None:
         settings = self._settings
-        await self._wait_for(client)
         feed, registry = Feed(client, self._scope), Registry(client, self._scope)
-        try:
-            await make(client, self._scope.graves, _GRAVES, settings.replicas)
-            await make(client, self._scope.keys, KEYS, settings.replicas)
-            await feed.open(settings.replicas)
-            await registry.reload()
-        except (UnreachableError, RefusedError) as fault:
-            raise StoreOpenError(f"OpenSearch ({settings.nodes}): {fault}") from fault
+        await self._wait_for(partial(_prepare, client, feed, registry, settings.replicas))
         self._clock.start_at(feed.newest_ms)
         refreshes = Refreshes(client, settings.refresh_ms / 1_000)
         cache = Cache(settings.document_cache_mb * 1_048_576)
@@ -125,13 +121,13 @@ class OpenSearchStorage:
         self._recovery.start()
         registry.start()
 
-    async def _wait_for(self, client: Client) -> None:
+    async def _wait_for(self, prepare: Callable[[], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._settings.start_timeout_s
         is_told = False
         while True:
             try:
-                await _check_health(client)
+                await prepare()
             except (UnreachableError, RefusedError) as fault:
                 is_away = isinstance(fault, UnreachableError) or fault.is_passing
                 if not is_away or loop.time() > ends:
@@ -168,6 +164,11 @@ class OpenSearchStorage:
         return self._clock.now_ms()
 
     # -- indexes and collections ----------------------------------------------------------
+
+    async def catch_up(self) -> None:
+        """Know what other routers did to indexes, collections and mappings."""
+        with telling():
+            await self._registry.catch_up()
 
     async def create_index(self, index: str) -> None:
         """Raises: `index_already_exists`, `invalid_index_name`."""
@@ -231,12 +232,7 @@ class OpenSearchStorage:
         if reads is None or self._is_closing:
             raise RouterError("api.process.shutting_down")
         with telling():
-            place = await self._registry.find((index, collection))
-            records = await reads.records(place, ids)
-        return [
-            record.document(each, place.incarnation)
-            for each, record in zip(ids, records, strict=True)
-        ]
+            return await self._asked([(index, collection)], partial(_documents, reads, ids))
 
     async def recall(self, key: str) -> Remembered | None:
         """What is known of an idempotency key."""
@@ -283,12 +279,16 @@ class OpenSearchStorage:
     async def search(self, targets: Sequence[tuple[str, str]], search: Search) -> Page:
         """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
         with telling():
-            return await searches.page(self._client, await self._found(targets), search)
+            return await self._asked(
+                targets, lambda found: searches.page(self._client, found, search)
+            )
 
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
         with telling():
-            return await searches.count(self._client, await self._found(targets), search)
+            return await self._asked(
+                targets, lambda found: searches.count(self._client, found, search)
+            )
 
     async def scroll(
         self,
@@ -306,8 +306,10 @@ class OpenSearchStorage:
     async def refresh(self, index: str, collection: str) -> None:
         """Return once searches see every write acknowledged before."""
         with telling():
-            place = await self._registry.find((index, collection))
-            await asyncio.shield(self._opened.refreshes.join(place.alias))
+            await self._asked(
+                [(index, collection)],
+                lambda found: asyncio.shield(self._opened.refreshes.join(found[0].alias)),
+            )
 
     async def changes(self, since: int, limit: int = 1000) -> list[Change]:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
@@ -328,7 +330,19 @@ class OpenSearchStorage:
             place = await self._registry.find((index, collection))
             await transfer.load(self._client, place, documents)
 
-    async def _found(self, targets: Sequence[tuple[str, str]]) -> list[Collection]:
+    async def _asked(
+        self, targets: Sequence[Name], ask: Callable[[list[Collection]], Awaitable[T]]
+    ) -> T:
+        """What the server answers about collections; another router may have removed one."""
+        try:
+            return await ask(await self._found(targets))
+        except RefusedError as fault:
+            if not fault.is_of_missing_index:
+                raise
+        await self._registry.reload()
+        return await ask(await self._found(targets))
+
+    async def _found(self, targets: Sequence[Name]) -> list[Collection]:
         return [await self._registry.find(name) for name in dict.fromkeys(targets)]
 
     # -- parts ----------------------------------------------------------------------------
@@ -350,6 +364,28 @@ class OpenSearchStorage:
     @property
     def _administration(self) -> Administration:
         return Administration(self._client, self._registry, self._settings.replicas)
+
+
+async def _documents(
+    reads: Reads, ids: Sequence[str], found: list[Collection]
+) -> list[Document | None]:
+    (place,) = found
+    records = await reads.records(place, ids)
+    return [
+        record.document(each, place.incarnation) for each, record in zip(ids, records, strict=True)
+    ]
+
+
+async def _prepare(client: Client, feed: Feed, registry: Registry, replicas: str) -> None:
+    """Make what is missing and know what is there. Raises: faults.
+
+    What another router is making right now may be there without answering yet.
+    """
+    await _check_health(client)
+    await make(client, registry.scope.graves, _GRAVES, replicas)
+    await make(client, registry.scope.keys, KEYS, replicas)
+    await feed.open(replicas)
+    await registry.reload()
 
 
 async def _check_health(client: Client) -> None:

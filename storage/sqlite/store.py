@@ -134,6 +134,9 @@ class SqliteStorage:
 
     # -- indexes and collections ----------------------------------------------------------
 
+    async def catch_up(self) -> None:
+        """Nobody else has this store."""
+
     async def create_index(self, index: str) -> None:
         """Raises: `index_already_exists`, `invalid_index_name`."""
         await self._writer.run(partial(administration.create_index, index=index))

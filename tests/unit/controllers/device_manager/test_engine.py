@@ -106,7 +106,7 @@ class TestLife:
     async def test_a_creation_that_failed_leaves_no_engine(self) -> None:
         async with in_process() as router:
             await router.refused("services.storage.invalid_index_name", CREATE, index="Bad")
-            assert not router.engines.exists("Bad")
+            assert not await router.engines.exists("Bad")
 
     async def test_of_two_creations_at_once_one_is_refused(self) -> None:
         async with in_process() as router:
@@ -127,7 +127,7 @@ class TestLife:
             creation = asyncio.ensure_future(router.ask(CREATE, index="fleet"))
             deletion = asyncio.ensure_future(router.ask(DELETE, index="fleet"))
             assert (await creation).status == (await deletion).status == 200
-            assert not router.engines.exists("fleet")
+            assert not await router.engines.exists("fleet")
             assert (await router.result("device-manager/engine:list"))["engines"] == []
             assert router.storage.collections("fleet") == ["config"]
 
@@ -181,7 +181,7 @@ class TestLife:
         async with in_process() as router:
             await router.result("index:delete", index="device-manager")
             await router.refused("services.storage.unknown_index", CREATE, index="fleet")
-            assert not router.engines.exists("fleet")
+            assert not await router.engines.exists("fleet")
 
 
 class TestStart:
@@ -209,7 +209,7 @@ class TestStart:
         async with in_process(store) as router:
             await router.result(CREATE, index="fleet", group="sea")
         async with in_process(store) as router:
-            assert router.engines.group("fleet") == "sea"
+            assert await router.engines.group("fleet") == "sea"
             place = {"index": "device-manager", "collection": "models"}
             for name in ("model-asset-Container", "model-measure-battery"):
                 assert (await router.result("document:get", _id=name, **place))["_version"] == 1
@@ -223,7 +223,7 @@ class TestStart:
         async with in_process(store, models=()) as router:
             listed = (await router.result("device-manager/engine:list"))["engines"]
             assert [engine["index"] for engine in listed] == names
-            assert all(map(router.engines.exists, names))
+            assert all([await router.engines.exists(name) for name in names])
 
     async def test_a_changed_model_reaches_the_engines_and_a_dropped_one_serves_on(self) -> None:
         store = MemoryStorage()
@@ -252,10 +252,10 @@ class TestStart:
             await router.result("index:delete", index="fleet")
         async with in_process(store) as router:
             with pytest.raises(RouterError, match="fleet"):
-                router.engines.group("fleet")
+                await router.engines.group("fleet")
             # Bringing it up to date makes it whole again.
             await router.result("device-manager/engine:update", index="fleet")
-            assert router.engines.group("fleet") == "commons"
+            assert await router.engines.group("fleet") == "commons"
         await store.close()
 
     async def test_foreign_documents_among_the_engines_are_passed_over(self) -> None:
