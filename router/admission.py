@@ -23,7 +23,8 @@ class Admission:
         # Ordered, with cheap removal: a client that goes away takes its requests out of the queue.
         self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._drained: asyncio.Event | None = None
-        self._closed = False
+        # What everybody is refused with at the moment: an id of the catalogue and its arguments.
+        self._refusal: tuple[str, ...] = ()
 
     @property
     def running(self) -> int:
@@ -38,7 +39,7 @@ class Admission:
     @property
     def is_full(self) -> bool:
         """Whether the next request would be refused."""
-        return self._closed or (self._free <= 0 and len(self._waiting) >= self._waiting_max)
+        return bool(self._refusal) or (self._free <= 0 and len(self._waiting) >= self._waiting_max)
 
     def enter(self) -> asyncio.Future[None] | None:
         """Take a place: at once (None), or once `wait` on the future that is returned is over.
@@ -46,10 +47,11 @@ class Admission:
         A place that was taken must be given back by `leave`.
 
         Raises:
-            RouterError: `api.process.overloaded`, the queue is full; `api.process.shutting_down`.
+            RouterError: `api.process.overloaded`, the queue is full; `api.process.shutting_down`;
+                what `hold` was told.
         """
-        if self._closed:
-            raise RouterError("api.process.shutting_down")
+        if self._refusal:
+            raise RouterError(*self._refusal)
         if self._free > 0:
             self._free -= 1
             return None
@@ -80,9 +82,17 @@ class Admission:
         if self._drained is not None and self._free == self._at_work:
             self._drained.set()
 
+    def hold(self, id: str, *props: str) -> None:
+        """Refuse whatever comes with this error, until `release`."""
+        self._refusal = (id, *props)
+
+    def release(self) -> None:
+        """Let in again what `hold` kept out."""
+        self._refusal = ()
+
     def close(self) -> None:
         """Refuse whatever comes from now on; those inside and those waiting go on."""
-        self._closed = True
+        self._refusal = ("api.process.shutting_down",)
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until nobody is at work, at most so long; False if somebody still is.

@@ -1,4 +1,7 @@
-"""One router's life: the stores are opened first and closed last, requests are never dropped."""
+"""One router's life: the stores are opened first and closed last, requests are never dropped.
+
+A store that is away lets the router wait for it with open ports: it says that it isn't ready.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,12 @@ _log = structlog.get_logger("trivium.server")
 
 # What is cancelled when time is up still gets so many seconds to clean up.
 _LEAST_S = 0.1
+
+# A store that takes longer to open is one that is waited for, ports open; most take some ms.
+_PATIENCE_S = 0.5
+
+# How often a store is asked again that was open, but went away before it was made ready.
+_ASK_EVERY_S = 0.5
 
 
 class StartError(Exception):
@@ -65,7 +74,10 @@ class Server:
         return self.app.sdk
 
     async def start(self) -> None:
-        """Open the store, then listen. What fails on the way is undone.
+        """Open the store, then listen, or the other way round if the store lets wait for it.
+
+        Until the store is open, `/_ready` and every request are answered with 503. What fails
+        on the way is undone.
 
         Raises:
             StartError: A public address, a folder or port that can't be used.
@@ -76,11 +88,14 @@ class Server:
                 "could be let in; use 127.0.0.1"
             )
         async with contextlib.AsyncExitStack() as undo:
-            await self._open_store(undo)
+            stores = await undo.enter_async_context(contextlib.AsyncExitStack())
+            opening = asyncio.create_task(self._open_stores(stores), name="opening of the stores")
+            undo.push_async_callback(_ended, opening)
+            await asyncio.wait({opening}, timeout=_PATIENCE_S)
             self.app.start(self.core.router, self.settings)
             undo.callback(self.app.stop)
             undo.push_async_callback(self._finish)
-            await self._listen()
+            await self._listen_and_open(opening)
             self._undo = undo.pop_all()
         self._is_ready = True
         _log.info("serving", host=self.host, port=self.port, mqtt_port=self.mqtt_port)
@@ -95,16 +110,39 @@ class Server:
     def _has_room(self) -> bool:
         return self._is_ready and not self.core.admission.is_full
 
-    async def _open_store(self, undo: contextlib.AsyncExitStack) -> None:
+    async def _listen_and_open(self, opening: asyncio.Task[None]) -> None:
+        if opening.done():
+            opening.result()
+            await self._listen()
+            return
+        self.core.admission.hold("services.storage.unavailable", "it is not open yet")
+        await self._listen()
+        ports = {"port": self.port, "mqtt_port": self.mqtt_port}
+        _log.warning("waiting for the store", host=self.host, **ports)
+        await opening
+        self.core.admission.release()
+
+    async def _open_stores(self, undo: contextlib.AsyncExitStack) -> None:
         try:
             for store in (self.core.storage, self.core.private):
                 await store.open()
                 undo.push_async_callback(store.close)
             undo.callback(self.core.register.close)
-            await self.core.register.prepare()
-            await self.core.engines.prepare()
+            await self._prepare()
         except (StoreOpenError, RouterError, OSError) as error:
             raise StartError(f"the store can't be opened: {error}") from error
+
+    async def _prepare(self) -> None:
+        now = asyncio.get_running_loop().time
+        ends = now() + self.settings.opensearch.start_timeout_s
+        while True:
+            try:
+                await self.core.register.prepare()
+                return await self.core.engines.prepare()
+            except RouterError as error:
+                if error.id != "services.storage.unavailable" or now() > ends:
+                    raise
+            await asyncio.sleep(_ASK_EVERY_S)
 
     async def _listen(self) -> None:
         port, mqtt = self.settings.server.port, self.settings.mqtt
@@ -128,6 +166,11 @@ class Server:
         await asyncio.gather(*(stop(ends - now()) for stop in self._stops))
         await self.core.admission.drain(max(ends - now(), _LEAST_S))
         await self.core.events.settle(max(ends - now(), _LEAST_S))
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.cuts import HOST, Cuttable
 from tests.support.opensearch import OpenSearchServer
 from tests.support.program import trivium
-from tests.support.server import Server, serving
+from tests.support.raw_http import RawClient, get
+from tests.support.server import Server, serving, start
+from tests.support.wires import WIRES
 
 pytestmark = pytest.mark.needs("opensearch")
 
@@ -52,3 +59,62 @@ def test_a_server_that_stays_away_is_told(tmp_path: Path) -> None:
     )
     assert ran.returncode == 2
     assert "OpenSearch (http://127.0.0.1:9)" in ran.stderr
+
+
+WAITING = "waiting for the store"
+BOUND_S = 30.0
+
+
+@pytest.fixture
+def port() -> int:
+    """A port where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        found: int = probe.getsockname()[1]
+        return found
+
+
+@pytest.fixture
+def waiting(tmp_path: Path, port: int) -> Iterator[Server]:
+    """A router whose store is away, but may come to that port."""
+    chosen = ("--storage", f"opensearch:http://{HOST}:{port}")
+    server = start(tmp_path, arguments=chosen, until=WAITING)
+    yield server
+    server.stop()
+
+
+class TestAwayAtTheStart:
+    async def test_it_lives_is_not_ready_and_says_so_on_every_wire(self, waiting: Server) -> None:
+        client = await RawClient.connect(waiting.port)
+        assert (await client.ask(get("/_live"))).status == 200
+        assert (await client.ask(get("/_ready"))).status == 503
+        answers = [(await client.ask(get("/_now"))).envelope]
+        await client.close()
+        for name in ("websocket", "mqtt-3.1.1", "mqtt-5"):
+            wire = await WIRES[name](waiting.port, waiting.mqtt_port)
+            answers.append(await wire.ask({"controller": "server", "action": "now"}))
+            await wire.close()
+        for answer in answers:
+            assert answer["status"] == 503
+            assert answer["error"]["id"] == "services.storage.unavailable"
+
+    async def test_it_serves_once_the_store_is_there(
+        self, waiting: Server, port: int, opensearch: OpenSearchServer
+    ) -> None:
+        opensearch.wipe()
+        way = await Cuttable(opensearch.url).open(port)
+        client = await RawClient.connect(waiting.port)
+        ends = time.monotonic() + BOUND_S
+        while (await client.ask(get("/_ready"))).status != 200:
+            assert time.monotonic() < ends
+            await asyncio.sleep(0.05)
+        answer = await client.ask(get("/_/device-manager/engines"))
+        assert answer.envelope["result"] == {"engines": []}
+        await client.close()
+        assert await asyncio.to_thread(waiting.stop) == 0
+        await way.close()
+
+    def test_it_stops_at_once_when_told_to(self, waiting: Server) -> None:
+        began = time.monotonic()
+        assert waiting.stop() == 0
+        assert time.monotonic() - began < BOUND_S / 3  # it would wait for two minutes

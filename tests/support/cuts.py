@@ -29,9 +29,9 @@ class Cuttable:
         assert self._server is not None
         return f"http://{HOST}:{self._server.sockets[0].getsockname()[1]}"
 
-    async def open(self) -> Cuttable:
+    async def open(self, port: int = 0) -> Cuttable:
         """Listen; whoever calls this closes it."""
-        self._server = await asyncio.start_server(self._accept, HOST, 0)
+        self._server = await asyncio.start_server(self._accept, HOST, port)
         return self
 
     def cut(self) -> int:

@@ -73,6 +73,7 @@ def start(
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     program: Sequence[str] = PROGRAM,
+    until: str = "serving",
 ) -> Server:
     """Start the program and return once `/_ready` answers 200; whoever calls this stops it.
 
@@ -80,6 +81,7 @@ def start(
         folder: Its working folder; the log goes here, and the data unless `data` says else.
         environment: Variables on top of this process' own (`TRIVIUM__SECTION__KEY`).
         program: What to run; by default this source tree.
+        until: Return already when this is logged, ready or not.
     """
     data = folder / "data" if data is None else data
     log = folder / f"serve-{time.monotonic_ns()}.log"
@@ -95,7 +97,7 @@ def start(
             env=child_environment(environment),
         )
     try:
-        serving = _wait_for(lambda: _serving(log), process, log)
+        serving = _wait_for(lambda: _logged(log, until), process, log)
         server = Server(
             process=process,
             host=str(serving["host"]),
@@ -104,7 +106,8 @@ def start(
             data=data,
             log=log,
         )
-        _wait_for(lambda: _is_ready(server), process, log)
+        if until == "serving":
+            _wait_for(lambda: _is_ready(server), process, log)
     except BaseException:
         process.kill()
         process.wait(STOP_BOUND_S)
@@ -157,8 +160,8 @@ def _wait_for(condition: Callable[[], T | None], process: subprocess.Popen[bytes
     raise AssertionError(f"did not start (exit code {process.poll()}):\n{log.read_text()}")
 
 
-def _serving(log: Path) -> dict[str, object] | None:
-    return next((line for line in _log_lines(log) if line.get("event") == "serving"), None)
+def _logged(log: Path, event: str) -> dict[str, object] | None:
+    return next((line for line in _log_lines(log) if line.get("event") == event), None)
 
 
 def _log_lines(log: Path) -> list[dict[str, object]]:

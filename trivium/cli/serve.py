@@ -132,7 +132,8 @@ async def _serve(
 ) -> None:
     server = Server(app, settings)
     told = _told_to_stop()
-    await server.start()
+    if not await _started(server, told):
+        return
     settle()
     try:
         if meanwhile is None:
@@ -141,6 +142,23 @@ async def _serve(
             await _until(told, meanwhile(server))
     finally:
         await server.stop()
+
+
+async def _started(server: Server, told: asyncio.Event) -> bool:
+    """Whether it serves; False if it was told to stop while it waited for its store."""
+    starting = asyncio.ensure_future(server.start())
+    stopping = asyncio.ensure_future(told.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+        await asyncio.wait({starting})
+    finally:
+        stopping.cancel()
+    if starting.cancelled():
+        return False
+    starting.result()
+    return True
 
 
 async def _until(told: asyncio.Event, work: Awaitable[None]) -> None:

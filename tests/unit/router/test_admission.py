@@ -116,3 +116,12 @@ async def test_draining_ends_when_the_last_one_leaves() -> None:
     await asyncio.sleep(0)
     admission.leave()
     assert await task
+
+
+def test_what_is_held_back_is_told_why_until_it_is_let_in() -> None:
+    admission = Admission(at_work=1, waiting=1)
+    admission.hold("services.storage.unavailable", "away")
+    assert admission.is_full
+    assert refused(admission.enter) == ("services.storage.unavailable", ["away"])
+    admission.release()
+    assert admission.enter() is None
