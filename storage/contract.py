@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -20,11 +20,19 @@ Stamping: TypeAlias = Literal["signed", "anew", "kept"]
 
 
 class Author(msgspec.Struct, frozen=True):
-    """Who writes: the user's id (None: the router itself), and the request it came with."""
+    """Who writes: the user's id (None: the router itself), and the request it came with.
+
+    `controller`, `volatile` and `timestamp` (ms since 1970; 0: none) are for those who listen to
+    the write, and `is_silent` keeps it from them; they aren't stored.
+    """
 
     id: str | None = None
     request_id: str = ""
     wire: str = "internal"
+    controller: str = "document"
+    volatile: JsonObject | None = None
+    timestamp: int = 0
+    is_silent: bool = False
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +81,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     content included. A delete takes a version of its own, which only the feed tells (`version`
     here is that of the document that is gone); what is created under the id later goes on
     from it. `source` and `previous` (the content that this write replaced, None when there was
-    none) belong to the caller: the engine never touches them again.
+    none) belong to the caller: the engine never touches them again. `seq` is that of its row of
+    the feed, None where the row is written later.
 
     `repeats` is None for a write that was done. Else it was done before, under the same
     idempotency key, and this is what was written then (`Write.content`).
@@ -86,6 +95,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     created: bool = False
     incarnation: str = ""
     repeats: JsonObject | None = None
+    seq: int | None = None
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +179,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 KEYS_KEPT_HOURS: Final = 24.0
 """Hours that an engine remembers idempotency keys unless it is told otherwise."""
+
+Listener: TypeAlias = "Callable[[Write, Written], None]"
+"""Told of a write that is durable. It must not raise, keep or change what it is given."""
 
 
 class StoreOpenError(Exception):
@@ -263,6 +276,10 @@ class Storage(Protocol):
             `strict_mapping_rejection`, `unexpected_bad_request` (a value against its mapping),
             `version_conflict` after `retries`, or because of the condition.
         """
+
+    def listen(self, listener: Listener) -> None:
+        """Call the listener, on the loop, with each write of this process that is acknowledged,
+        those of one document in their order; also when nobody waits for it any more."""
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Hand in many writes at once, in order; each outcome stands at its write's place."""

@@ -16,6 +16,7 @@ from storage.contract import (
     Change,
     Document,
     Hit,
+    Listener,
     Page,
     Scroll,
     Write,
@@ -54,6 +55,7 @@ class MemoryStorage:
         self._keys: dict[str, Done] = {}
         self._conflicts = 0
         self._is_hiding = False
+        self._listener: Listener | None = None
 
     # -- what a test can make it do -------------------------------------------------------
 
@@ -171,6 +173,10 @@ class MemoryStorage:
             loop.call_soon(self._acknowledge, write, written, answer)
         return answer
 
+    def listen(self, listener: Listener) -> None:
+        """Call the listener with each write that is acknowledged."""
+        self._listener = listener
+
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Do many writes in order; each outcome stands at its write's place."""
         answers = [self.write(write) for write in writes]
@@ -242,7 +248,7 @@ class MemoryStorage:
         self._record(write, written, shelf.version(write.id))
         if once is not None:
             self._keys[once.key] = Done(write.content, written, once.fingerprint)
-        return written
+        return msgspec.structs.replace(written, seq=len(self._changes))
 
     def _record(self, write: Write, written: Written, version: int) -> None:
         is_delete = write.verb == "delete"
@@ -268,6 +274,8 @@ class MemoryStorage:
     def _acknowledge(self, write: Write, written: Written, answer: asyncio.Future[Written]) -> None:
         if write.refresh and self.has_collection(write.index, write.collection):
             self._shelf(write.index, write.collection).refresh()
+        if self._listener is not None and written.repeats is None:
+            self._listener(write, written)
         if not answer.done():
             answer.set_result(written)
 

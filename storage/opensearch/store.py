@@ -18,6 +18,7 @@ from storage.contract import (
     KEYS_KEPT_HOURS,
     Change,
     Document,
+    Listener,
     Page,
     Scroll,
     StoreOpenError,
@@ -87,6 +88,7 @@ class OpenSearchStorage:
         self._clock = Clock(read_ms)
         self._keys_kept_ms = int(keys_kept_hours * 3_600_000)
         self._lanes: dict[Name, Lane] = {}
+        self._listener: Listener | None = None
         self._tools: Tools | None = None
         self._reads: Reads | None = None
         self._recovery: Recovery | None = None
@@ -116,7 +118,9 @@ class OpenSearchStorage:
         cache = Cache(settings.document_cache_mb * 1_048_576)
         self._reads = Reads(client)
         keys = Keys(client, self._scope, self._clock, self._keys_kept_ms)
-        self._tools = Tools(settings, client, registry, feed, refreshes, cache, self._clock, keys)
+        self._tools = Tools(
+            settings, client, registry, feed, refreshes, cache, self._clock, keys, self._tell
+        )
         self._recovery = Recovery(client, registry, feed, self._clock)
         self._recovery.start()
         registry.start()
@@ -259,6 +263,14 @@ class OpenSearchStorage:
             self._lanes[name] = Lane(name, self._opened)
         self._lanes[name].add(job)
         return future
+
+    def listen(self, listener: Listener) -> None:
+        """Call the listener with each write of this router that is acknowledged."""
+        self._listener = listener
+
+    def _tell(self, write: Write, written: Written) -> None:
+        if self._listener is not None:
+            self._listener(write, written)
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Hand in many writes at once, in order; each outcome stands at its write's place."""

@@ -147,6 +147,7 @@ class Batch:
             previous=None if record.source is None else orjson.loads(record.source),
             created=stored is None,
             incarnation=collection.incarnation,
+            seq=seq,
         )
 
     def _entry(
@@ -182,6 +183,7 @@ class Batch:
             source=source,
             previous=orjson.loads(record.source),
             incarnation=collection.incarnation,
+            seq=seq,
         )
 
     def _touch(self, key: Key, record: Record) -> Touched:

@@ -17,6 +17,7 @@ from storage.contract import (
     KEYS_KEPT_HOURS,
     Change,
     Document,
+    Listener,
     Page,
     Scroll,
     Write,
@@ -78,6 +79,7 @@ class SqliteStorage:
         self._clock = Clock(read_ms)
         self._ledger = Ledger(settings, self._disk, self._clock, int(keys_kept_hours * 3_600_000))
         self._lock: FolderLock | None = None
+        self._listener: Listener | None = None
         self._parts: _Parts | None = None
 
     async def open(self) -> None:
@@ -110,6 +112,8 @@ class SqliteStorage:
             waiting=settings.searches_waiting,
         )
         writer = Writer(self._ledger, batch=settings.batch, waiting=settings.writes_waiting)
+        if self._listener is not None:
+            writer.listen(self._listener)
         return _Parts(writer, reader, slices, searches)
 
     async def close(self) -> None:
@@ -206,6 +210,12 @@ class SqliteStorage:
             refused.set_exception(RouterError("api.process.shutting_down"))
             return refused
         return self._writer.write(write)
+
+    def listen(self, listener: Listener) -> None:
+        """Call the listener with each write of this process that is acknowledged."""
+        self._listener = listener
+        if self._parts is not None:
+            self._writer.listen(listener)
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Hand in many writes at once, in order; each outcome stands at its write's place."""

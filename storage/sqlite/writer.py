@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from router.errors import RouterError
-from storage.contract import Write, Written
+from storage.contract import Listener, Write, Written
 from storage.sqlite.jobs import Bulk, BulkJob, Job, Outcome, Task, TaskJob, WriteJob
 from storage.sqlite.keys import Conclusion
 from storage.sqlite.ledger import Ledger
@@ -45,10 +45,15 @@ class Writer:
         self._is_stopping = False
         self._is_ended = False
         self._reopen_at = 0.0
+        self._listener: Listener | None = None
         self._thread = threading.Thread(target=self._run, name="store writer", daemon=True)
         self._thread.start()
 
     # -- on the loop ------------------------------------------------------------------------
+
+    def listen(self, listener: Listener) -> None:
+        """Call the listener with each write that is acknowledged from now on."""
+        self._listener = listener
 
     def write(self, write: Write) -> asyncio.Future[Written]:
         """Hand in one write; it has its place from now on."""
@@ -115,6 +120,9 @@ class Writer:
     def _answer(self, answers: list[tuple[Job, Outcome | None]]) -> None:
         self._waiting -= len(answers)
         for job, outcome in answers:
+            if self._listener is not None and isinstance(outcome, Written):
+                if isinstance(job.work, Write) and outcome.repeats is None:
+                    self._listener(job.work, outcome)
             job.settle(outcome)
 
     # -- in the thread ----------------------------------------------------------------------
