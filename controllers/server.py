@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from realtime.rooms import Rooms
 from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Reply, Request
@@ -45,6 +46,7 @@ class Server:
 
     storage: Storage
     load: Load
+    rooms: Rooms
     api: Callable[[], JsonObject]
     node: str
     version: str
@@ -75,7 +77,7 @@ class Server:
                 "pendingRequests": self.load.requests_waiting(),
             },
             "network": {"connections": connections},
-            "realtime": {"rooms": 0, "subscriptions": 0},
+            "realtime": {"rooms": len(self.rooms), "subscriptions": self.rooms.subscriptions},
         }
 
     async def health_check(self, request: Request) -> Json | Reply:

@@ -20,9 +20,12 @@ from controllers.documents.by_query import DocumentsByQuery
 from controllers.documents.many import ManyDocuments
 from controllers.documents.partial import PartialDocuments
 from controllers.index import Indexes
+from controllers.realtime import Realtime
 from controllers.server import Load, Server
+from realtime.notifier import Notifier
 from router.actions import Action, ActionTable
 from router.events import Events
+from router.ports import Authority
 from router.settings import Settings
 from storage.contract import Storage
 
@@ -46,6 +49,8 @@ class Surroundings:
     settings: Settings
     engines: Engines
     load: Load
+    notifier: Notifier
+    authority: Authority
     node: str
     version: str
 
@@ -56,6 +61,7 @@ def build_table(around: Surroundings) -> ActionTable:
     server = Server(
         storage=around.storage,
         load=around.load,
+        rooms=around.notifier.rooms,
         api=table.public_api,
         node=around.node,
         version=around.version,
@@ -65,11 +71,17 @@ def build_table(around: Surroundings) -> ActionTable:
         *Collections(around.storage).actions(),
         *_documents(around),
         *Indexes(around.storage).actions(),
+        *_realtime(around).actions(),
         *server.actions(),
         *_device_manager(around),
     ):
         table.add(action)
     return table
+
+
+def _realtime(around: Surroundings) -> Realtime:
+    settings = around.settings.realtime
+    return Realtime(around.storage, around.notifier, around.authority, settings)
 
 
 def _documents(around: Surroundings) -> list[Action]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Awaitable, Hashable
+from typing import Final
 
 import msgspec
 
@@ -13,11 +14,33 @@ from router.guards import etag
 from router.once import Once
 from storage.contract import Author, Document, Storage, Write, Written
 
+# What these do concerns whole collections, and is not told document by document.
+_SILENT: Final = frozenset({"admin", "collection", "index"})
+
 
 def author(request: Request) -> Author:
     """Who a request writes for."""
     # The application itself writes in nobody's name; its user id is empty.
-    return Author(request.user.id or None, request.request_id, request.connection.wire)
+    return Author(
+        request.user.id or None,
+        request.request_id,
+        request.connection.wire,
+        "bulk" if request.controller == "bulk" else "document",
+        request.volatile,
+        request.timestamp,
+        is_silent(request),
+    )
+
+
+def is_silent(request: Request) -> bool:
+    """Whether nobody is to be notified of what the request writes.
+
+    Raises:
+        RouterError: `api.assert.invalid_type` for a `silent` or `notify` that isn't a boolean.
+    """
+    if request.controller == "bulk":
+        return not request.flag("notify")
+    return request.controller in _SILENT or request.flag("silent")
 
 
 async def write_in_turn(storage: Storage, request: Request, write: Write) -> Written:

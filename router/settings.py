@@ -262,6 +262,23 @@ class ScrollSettings(Section):
     )
 
 
+class RealtimeSettings(Section):
+    """Subscriptions, and the filters that they are made with."""
+
+    rooms: int = Field(
+        100_000, ge=1, description="Different filters that are subscribed to, all clients together."
+    )
+    rooms_per_connection: int = Field(
+        1_000, ge=1, description="Different filters that one client may be subscribed to."
+    )
+    filter_conditions: int = Field(
+        100,
+        ge=1,
+        description="Conditions of one filter, and alternatives of its normal form; Kuzzle's 100.",
+    )
+    filter_depth: int = Field(32, ge=1, description="Operators of one filter within each other.")
+
+
 class DeviceManagerSettings(Section):
     """The device-manager plugin."""
 
@@ -293,6 +310,7 @@ class Settings(Section):
     documents: DocumentSettings = DocumentSettings()
     scrolls: ScrollSettings = ScrollSettings()
     device_manager: DeviceManagerSettings = DeviceManagerSettings()
+    realtime: RealtimeSettings = RealtimeSettings()
 
 
 def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from router.envelope import Json, JsonObject
 
@@ -63,3 +63,12 @@ def _copied_list(items: list[Json]) -> list[Json]:
         elif type(item) is list:
             twin[place] = _copied_list(item)
     return twin
+
+
+def paths(changes: JsonObject) -> Iterator[str]:
+    """The dotted paths of the fields that changes touch; arrays count as one field."""
+    for key, value in changes.items():
+        if isinstance(value, dict) and value:
+            yield from (f"{key}.{inner}" for inner in paths(value))
+        else:
+            yield key

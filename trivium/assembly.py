@@ -15,6 +15,8 @@ from controllers.table import Surroundings, build_table
 from protocols.http import HttpListener
 from protocols.mqtt import MqttListener
 from protocols.websocket import WebSocketWire
+from realtime.notifier import Notifier
+from realtime.rooms import Rooms
 from router.admission import Admission
 from router.connections import Connections
 from router.dispatch import Router
@@ -61,6 +63,8 @@ class Core:
         admin_index = settings.device_manager.admin_index
         self.engines = Engines(self.storage, models, admin_index=admin_index)
         self.register = make_register(self.private, self.storage, lambda: self.table.names())  # noqa: PLW0108 - made below
+        self.authority = OpenAuthority()
+        self.notifier = make_notifier(settings, self.storage, self.connections)
         self.table = build_table(
             Surroundings(
                 storage=self.storage,
@@ -70,6 +74,8 @@ class Core:
                 settings=settings,
                 engines=self.engines,
                 load=self.observer,
+                notifier=self.notifier,
+                authority=self.authority,
                 node=self.node,
                 version=VERSION,
             )
@@ -80,7 +86,7 @@ class Core:
         self.router = Router(
             self.table,
             events=self.events,
-            authority=OpenAuthority(),
+            authority=self.authority,
             admission=self.admission,
             meter=self.observer,
             memory=self.storage,
@@ -115,6 +121,15 @@ class Wires:
             connections=core.connections,
             node=core.node,
         )
+
+
+def make_notifier(settings: Settings, storage: Storage, connections: Connections) -> Notifier:
+    """The rooms of a router, told of every write that the store acknowledges."""
+    limits = settings.realtime
+    rooms = Rooms(most=limits.rooms, most_each=limits.rooms_per_connection)
+    notifier = Notifier(rooms, connections, feed=lambda: storage.feed)
+    storage.listen(notifier.written)
+    return notifier
 
 
 def _hook_failed(event: str, error: BaseException) -> None:

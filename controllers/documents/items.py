@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from controllers import embedded
@@ -97,15 +96,6 @@ def answered(
             "api.process.incomplete_multiple_request", action, errors=errors, count=len(errors)
         )
     return {"successes": successes, "errors": errors}
-
-
-def paths(changes: JsonObject) -> Iterator[str]:
-    """The dotted paths of the fields that changes touch; arrays count as one field."""
-    for key, value in changes.items():
-        if isinstance(value, dict) and value:
-            yield from (f"{key}.{inner}" for inner in paths(value))
-        else:
-            yield key
 
 
 def _sent(document: Json, form: Form, place: int) -> JsonObject:

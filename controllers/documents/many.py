@@ -19,6 +19,7 @@ from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
 from router.settings import DocumentSettings
 from storage.contract import Stamping, Storage, Verb, Write, Written
+from storage.merge import paths
 
 _SLICE: Final = 1_000
 """Documents that are shown in one go; others get the loop between."""
@@ -72,7 +73,7 @@ def _stored(request: Request, _: Item, written: Written) -> JsonObject:
 def _updated(request: Request, item: Item, written: Written) -> JsonObject:
     shown: JsonObject = {**described(written), "status": 200}
     if not request.flag("silent"):
-        shown["_updatedFields"] = [*items.paths(item.content)]
+        shown["_updatedFields"] = [*paths(item.content)]
     return shown
 
 

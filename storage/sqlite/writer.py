@@ -120,9 +120,8 @@ class Writer:
     def _answer(self, answers: list[tuple[Job, Outcome | None]]) -> None:
         self._waiting -= len(answers)
         for job, outcome in answers:
-            if self._listener is not None and isinstance(outcome, Written):
-                if isinstance(job.work, Write) and outcome.repeats is None:
-                    self._listener(job.work, outcome)
+            if self._listener is not None:
+                _tell(self._listener, job, outcome)
             job.settle(outcome)
 
     # -- in the thread ----------------------------------------------------------------------
@@ -202,3 +201,9 @@ class Writer:
     def _settle(self, answers: list[tuple[Job, Outcome | None]]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._answer, answers)
+
+
+def _tell(listener: Listener, job: Job, outcome: Outcome | None) -> None:
+    work = job.work
+    if isinstance(work, Write) and isinstance(outcome, Written) and outcome.repeats is None:
+        listener(work, outcome)

@@ -11,14 +11,17 @@ from access.register import Register, make_register
 from controllers import Surroundings, build_table
 from controllers.device_manager.engines import Engines
 from controllers.device_manager.models import AssetModel, Models, Slot
+from realtime.notifier import Notifier
 from router.admission import Admission
+from router.connections import Connections
 from router.dispatch import Router
 from router.envelope import Connection, Request, Response
 from router.events import Events
-from router.settings import DeviceManagerSettings, DocumentSettings, Settings
+from router.settings import DeviceManagerSettings, DocumentSettings, RealtimeSettings, Settings
 from storage.contract import Storage
 from storage.memory import MemoryStorage
 from tests.support.small_router import CountingMeter, OpenAuthority
+from trivium.assembly import make_notifier
 
 CONTAINER = AssetModel(
     model="Container",
@@ -60,7 +63,9 @@ class InProcess:
     engines: Engines
     router: Router
     register: Register
+    notifier: Notifier
     load: SteadyLoad = field(default_factory=SteadyLoad)
+    connections: Connections = field(default_factory=Connections)
 
     async def ask(
         self,
@@ -114,6 +119,7 @@ async def in_process(
     models: tuple[AssetModel, ...] = (CONTAINER,),
     http_form: str = "asset",
     fetch_max: int = 10_000,
+    **realtime: int,
 ) -> AsyncIterator[InProcess]:
     """Start a router; storage is a new one in memory unless given (and then already open)."""
     own = MemoryStorage() if storage is None else None
@@ -125,6 +131,7 @@ async def in_process(
         registry.register_asset(model)
     settings = Settings(
         documents=DocumentSettings(fetch_max=fetch_max),
+        realtime=RealtimeSettings(**realtime),
         device_manager=DeviceManagerSettings(http_form=http_form, import_batch=2),
     )
     engines = Engines(store, registry, admin_index=settings.device_manager.admin_index)
@@ -132,6 +139,8 @@ async def in_process(
     private = MemoryStorage()
     register = make_register(private, store, lambda: table.names())  # noqa: PLW0108 - made below
     await register.prepare()
+    connections, authority = Connections(), OpenAuthority()
+    notifier = make_notifier(settings, store, connections)
     table = build_table(
         Surroundings(
             storage=store,
@@ -141,6 +150,8 @@ async def in_process(
             settings=settings,
             engines=engines,
             load=load,
+            notifier=notifier,
+            authority=authority,
             node="node-1",
             version="1.2.3",
         )
@@ -148,12 +159,12 @@ async def in_process(
     router = Router(
         table,
         events=events,
-        authority=OpenAuthority(),
+        authority=authority,
         admission=Admission(at_work=100, waiting=100),
         meter=CountingMeter(),
         memory=store,
     )
-    yield InProcess(store, events, engines, router, register, load)
+    yield InProcess(store, events, engines, router, register, notifier, load, connections)
     register.close()
     if own is not None:
         await own.close()

@@ -32,7 +32,6 @@ LEFT_OUT: dict[str, str] = {
             "auth:getStrategies",
             "server:getConfig",
             "document:validate",
-            "realtime:publish",
             "asset:getLastMeasuredAt",
             "asset:getLastMeasures",
             "history after updates (document:search)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from router.once import Once
 from storage.contract import Author, Storage, Write, Written
 from tests.support.stores import TARGET, a_write, outcome, put
 
@@ -50,6 +51,14 @@ async def test_it_hears_of_writes_whose_callers_have_gone(storage: Storage) -> N
         each.cancel()
     await put(storage, "one", {"size": 2})
     assert told == [("create", "one", None, 1, 1), ("create_or_replace", "one", 1, 2, 2)]
+
+
+async def test_it_hears_once_of_what_is_repeated_under_a_key(storage: Storage) -> None:
+    told = ear(storage)
+    once = Once("0" * 32, "f" * 32)
+    for _ in range(3):
+        await storage.write(a_write("create", "one", {"size": 1}, once=once))
+    assert told == [("create", "one", None, 1, 1)]
 
 
 async def test_it_hears_the_writes_of_a_document_in_their_order(storage: Storage) -> None:

@@ -58,7 +58,7 @@ class TestPublicApi:
     async def test_natives_are_listed_as_the_peer_lists_them(self) -> None:
         async with in_process() as router:
             api = await router.result("server:publicApi")
-        assert list(api)[:5] == ["auth", "collection", "document", "index", "server"]
+        assert list(api)[:6] == ["auth", "collection", "document", "index", "realtime", "server"]
         for controller in ("auth", "collection", "document", "index"):
             assert list(api[controller]) == sorted(api[controller])
 

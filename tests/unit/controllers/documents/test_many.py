@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from controllers.documents.items import paths
 from router.settings import StorageSettings
 from storage.contract import Write
+from storage.merge import paths
 from storage.sqlite.store import SqliteStorage
 from tests.support.inprocess import InProcess, in_process
 

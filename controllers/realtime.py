@@ -1,0 +1,223 @@
+"""The `realtime` controller: subscriptions to documents and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from controllers import arguments
+from realtime import notices
+from realtime.koncorde.parse import FilterLimits, normal_form
+from realtime.notifier import Notifier
+from realtime.rooms import AUDIENCES, Audience, Channel, Place, Room
+from router import places
+from router.actions import Action, Argument, Route
+from router.envelope import Connection, Json, JsonObject, Request, User
+from router.errors import RouterError
+from router.ports import Authority
+from router.settings import RealtimeSettings
+from storage.contract import Storage
+
+_TARGET: Final = (arguments.INDEX, arguments.COLLECTION)
+_ROOM: Final = Argument("roomId", "string", "Id of the room.", required=True, place="body")
+_CHOICE: Final = (
+    Argument(
+        "scope",
+        "string",
+        "`all` (default): documents that match or match no longer; `in`, `out`, `none`.",
+    ),
+    Argument("users", "string", "Others who come and go: `all`, `in`, `out`, `none` (default)."),
+)
+_JOINED: Final = "`{roomId, channel}`; notifications carry the channel as `room`, on MQTT as topic"
+_NOBODY: Final = Connection("", "internal")
+_ROOM_ERRORS: Final = (
+    "api.assert.body_required",
+    "api.assert.missing_argument",
+    "api.assert.invalid_type",
+)
+_LISTEN_ERRORS: Final = (
+    *_ROOM_ERRORS,
+    "core.realtime.invalid_scope",
+    "core.realtime.invalid_users",
+    "core.realtime.too_many_rooms",
+    "trivium.unsupported.feature",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Realtime:
+    """Lets clients listen to what happens to documents, and tell each other things."""
+
+    storage: Storage
+    notifier: Notifier
+    authority: Authority
+    settings: RealtimeSettings
+
+    async def subscribe(self, request: Request) -> Json:
+        """Listen to the documents of a collection that match a filter."""
+        place = (request.name("index"), request.name("collection"))
+        content = request.body_object()
+        scope, users = _choice(request)
+        limits = FilterLimits(self.settings.filter_conditions, self.settings.filter_depth)
+        form = normal_form(content, limits)
+        return _joined(self.notifier.subscribe(request, place, form, users=users, scope=scope))
+
+    async def join(self, request: Request) -> Json:
+        """Listen in a room that somebody has subscribed to."""
+        room = self.notifier.rooms.find(request.body_name("roomId"))
+        scope, users = _choice(request)
+        return _joined(self.notifier.join(request, room, users=users, scope=scope))
+
+    async def unsubscribe(self, request: Request) -> Json:
+        """Listen in a room no longer."""
+        room_id = request.body_name("roomId")
+        self.notifier.unsubscribe(request, room_id)
+        return {"roomId": room_id}
+
+    async def count(self, request: Request) -> Json:
+        """How many listen in a room."""
+        return {"count": self.notifier.rooms.count(request.body_name("roomId"))}
+
+    async def listed(self, request: Request) -> Json:
+        """Every room that the caller could listen in, and how many do."""
+        listed: JsonObject = {}
+        for place, rooms in self._by_place().items():
+            if self.may_listen(request.user, place):
+                collections = listed.setdefault(place[0], {})
+                assert isinstance(collections, dict)
+                collections[place[1]] = {room.id: len(room.members) for room in rooms}
+        return listed
+
+    async def publish(self, request: Request) -> Json:
+        """Tell those whose filter it matches of a message that isn't stored."""
+        place = (request.name("index"), request.name("collection"))
+        stamp: JsonObject = {"author": request.user.id, "createdAt": self.storage.now_ms()}
+        source: JsonObject = {**request.body_object(), "_kuzzle_info": stamp}
+        self.notifier.published(notices.of_publish(request, place, source), place)
+        return {"published": True}
+
+    def may_listen(self, user: User, place: Place) -> bool:
+        """Whether the user may subscribe to this collection."""
+        index, collection = place
+        request = Request(
+            controller="realtime",
+            action="subscribe",
+            connection=_NOBODY,
+            args={"index": index, "collection": collection},
+            user=user,
+        )
+        return self.authority.allows(user, self._subscribing(), request)
+
+    def _room_place(self, request: Request) -> Sequence[places.Place]:
+        body = request.body
+        place = self.notifier.rooms.place_of(body.get("roomId") if isinstance(body, dict) else None)
+        return () if place is None else (place,)
+
+    def _by_place(self) -> dict[Place, list[Room]]:
+        found: dict[Place, list[Room]] = {}
+        for room in self.notifier.rooms:
+            found.setdefault(room.place, []).append(room)
+        return found
+
+    def _subscribing(self) -> Action:
+        return Action(
+            controller="realtime",
+            name="subscribe",
+            handler=self.subscribe,
+            places=places.named,
+            summary="Listen to the documents of a collection that match a filter.",
+            arguments=(*_TARGET, *_CHOICE),
+            body="required",
+            result=_JOINED,
+            errors=(*_LISTEN_ERRORS, "api.assert.koncorde_dsl_error"),
+        )
+
+    # -- the actions --------------------------------------------------------------------
+
+    def actions(self) -> tuple[Action, ...]:
+        """The actions of this controller, in the order of their names."""
+        found = (*self._asking(), *self._listening(), self._publishing(), self._subscribing())
+        return tuple(sorted(found, key=lambda action: action.name))
+
+    def _asking(self) -> tuple[Action, ...]:
+        return (
+            Action(
+                controller="realtime",
+                name="count",
+                handler=self.count,
+                places=self._room_place,
+                summary="How many listen in a room.",
+                arguments=(_ROOM,),
+                body="required",
+                result="`{count}`; 0 for a room that doesn't exist",
+                errors=_ROOM_ERRORS,
+            ),
+            Action(
+                controller="realtime",
+                name="list",
+                handler=self.listed,
+                places=places.nowhere,
+                summary="Every room that the caller could listen in, and how many do.",
+                routes=(Route("GET", "/_listSubscriptions"),),
+                result="`{index: {collection: {roomId: count}}}`",
+            ),
+        )
+
+    def _listening(self) -> tuple[Action, ...]:
+        return (
+            Action(
+                controller="realtime",
+                name="join",
+                handler=self.join,
+                places=self._room_place,
+                summary="Listen in a room that somebody has subscribed to.",
+                arguments=(_ROOM, *_CHOICE),
+                body="required",
+                result=_JOINED,
+                errors=(*_LISTEN_ERRORS, "core.realtime.room_not_found"),
+            ),
+            Action(
+                controller="realtime",
+                name="unsubscribe",
+                handler=self.unsubscribe,
+                places=places.nowhere,
+                summary="Listen in a room no longer.",
+                arguments=(_ROOM,),
+                body="required",
+                result="`{roomId}`",
+                errors=(*_ROOM_ERRORS, "core.realtime.not_subscribed"),
+            ),
+        )
+
+    def _publishing(self) -> Action:
+        return Action(
+            controller="realtime",
+            name="publish",
+            handler=self.publish,
+            places=places.named,
+            summary="Send a message to those whose filter it matches; it isn't stored.",
+            routes=(Route("POST", "/:index/:collection/_publish"),),
+            arguments=(*_TARGET, Argument("_id", "string", "What the message goes by.")),
+            body="required",
+            result="`{published: true}`",
+            errors=_ROOM_ERRORS,
+        )
+
+
+def _choice(request: Request) -> tuple[Audience, Audience]:
+    scope = _audience(request, "scope", "all", "core.realtime.invalid_scope")
+    return scope, _audience(request, "users", "none", "core.realtime.invalid_users")
+
+
+def _audience(request: Request, name: str, default: Audience, refusal: str) -> Audience:
+    given = request.string(name, default)
+    for audience in AUDIENCES:
+        if given == audience:
+            return audience
+    raise RouterError(refusal)
+
+
+def _joined(joined: tuple[Room, Channel]) -> JsonObject:
+    room, channel = joined
+    return {"channel": channel.name, "roomId": room.id}

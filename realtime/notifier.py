@@ -1,0 +1,186 @@
+"""Tells those in the rooms what happens to documents, and who comes and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from realtime import notices
+from realtime.koncorde.normal import NormalForm
+from realtime.notices import Direction, Happening
+from realtime.rooms import Audience, Channel, Member, Place, Room, Rooms
+from router.connections import Connections, Notification
+from router.envelope import JsonObject, Request, User
+from router.errors import RouterError
+from storage.contract import Write, Written
+
+_log: Final = structlog.get_logger("trivium.realtime")
+
+
+class Notifier:
+    """The rooms of one router and what is sent to them.
+
+    Nothing here waits: a notification is made and handed to the connections while the write
+    that it tells of is acknowledged, so that those of one document come in its order.
+
+    Args:
+        connections: Where notifications go; what is closed there leaves its rooms.
+        feed: Tells the id of the store's feed.
+    """
+
+    def __init__(self, rooms: Rooms, connections: Connections, *, feed: Callable[[], str]) -> None:
+        self.rooms = rooms
+        self._connections = connections
+        self._feed = feed
+        connections.on_closed(self.leave_all)
+        connections.on_signed_out(self.leave_all)
+
+    # -- coming and going ---------------------------------------------------------------
+
+    def subscribe(
+        self,
+        request: Request,
+        place: Place,
+        form: NormalForm,
+        *,
+        users: Audience,
+        scope: Audience,
+    ) -> tuple[Room, Channel]:
+        """Let the request's connection into the room of a filter, and tell the others.
+
+        Raises:
+            RouterError: `core.realtime.too_many_rooms`; for a connection that is gone
+                `api.process.connection_dropped`.
+        """
+        connection = self._open_connection(request)
+        member = Member(request.user, request.volatile)
+        room, is_new = self.rooms.enter(place, form, connection, member)
+        return room, self._listen(room, request, is_new=is_new, users=users, scope=scope)
+
+    def join(
+        self, request: Request, room: Room, *, users: Audience, scope: Audience
+    ) -> tuple[Room, Channel]:
+        """Let the request's connection into a room that is there, and tell the others.
+
+        Raises:
+            RouterError: As `subscribe`.
+        """
+        connection = self._open_connection(request)
+        is_new = self.rooms.join(room, connection, Member(request.user, request.volatile))
+        return room, self._listen(room, request, is_new=is_new, users=users, scope=scope)
+
+    def unsubscribe(self, request: Request, room_id: str) -> None:
+        """Take the request's connection out of a room, and tell the others.
+
+        Raises:
+            RouterError: `core.realtime.not_subscribed`.
+        """
+        self._leave(request.connection.id, room_id, request)
+
+    def leave_all(self, connection: str) -> None:
+        """Take a connection out of every room, and tell the others."""
+        for room in self.rooms.of(connection):
+            self._leave(connection, room.id, None)
+
+    def review(self, may_listen: Callable[[User, Place], bool]) -> None:
+        """Take everybody out of the rooms that they may be in no longer."""
+        for room in list(self.rooms):
+            for connection, member in list(room.members.items()):
+                if not may_listen(member.user, room.place):
+                    self._leave(connection, room.id, None)
+
+    # -- documents ----------------------------------------------------------------------
+
+    def written(self, write: Write, written: Written) -> None:
+        """Tell of a write that is acknowledged; a `storage.contract.Listener`."""
+        rooms = self.rooms.places.get((write.index, write.collection))
+        if rooms is None or write.author.is_silent:
+            return
+        try:
+            self._tell_of(write, written)
+        except Exception as error:  # noqa: BLE001 - a boundary: the write is acknowledged all the same
+            _log.error("a notification failed", request_id=write.author.request_id, exc_info=error)
+
+    def published(self, happening: Happening, place: Place) -> None:
+        """Tell of a message, those whose filter it matches."""
+        source, key = happening.result["_source"], happening.result.get("_id")
+        assert isinstance(source, dict)
+        document = source if key is None else {**source, "_id": key}
+        self._tell(self._matching(place, document), "in", happening)
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _open_connection(self, request: Request) -> str:
+        connection = request.connection
+        if connection.id in self._connections:
+            return connection.id
+        if connection.wire in ("http", "internal"):
+            raise RouterError(
+                "trivium.unsupported.feature", "Subscribing by a request that ends at once"
+            )
+        raise RouterError("api.process.connection_dropped")
+
+    def _listen(
+        self, room: Room, request: Request, *, is_new: bool, users: Audience, scope: Audience
+    ) -> Channel:
+        connection = request.connection.id
+        channel = room.channel(users, scope)
+        channel.listeners[connection] = None
+        # Whoever comes first finds nobody to be told.
+        if is_new and len(room.members) > 1:
+            self._tell_of_user(room, "in", room.members[connection], request)
+        return channel
+
+    def _leave(self, connection: str, room_id: str, request: Request | None) -> None:
+        room, member = self.rooms.leave(connection, room_id)
+        self._tell_of_user(room, "out", member, request)
+
+    def _tell_of_user(
+        self, room: Room, direction: Direction, member: Member, request: Request | None
+    ) -> None:
+        channels = [each for each in room.channels.values() if each.hears_of_user(direction)]
+        if channels:
+            content = notices.of_user(room, direction, member, request)
+            self._send(channels, content)
+
+    def _tell_of(self, write: Write, written: Written) -> None:
+        place = (write.index, write.collection)
+        after = {} if write.verb == "delete" else self._with_id(place, written, written.source)
+        before = {} if written.previous is None else self._with_id(place, written, written.previous)
+        left = [room for room in before if room not in after]
+        if not after and not left:
+            return
+        position: JsonObject = {}
+        if written.seq is not None:
+            position = {"feed": self._feed(), "seq": written.seq}
+        happening = notices.of_write(write, written, position)
+        self._tell(after, "in", happening)
+        self._tell(left, "out", happening)
+
+    def _with_id(self, place: Place, written: Written, source: JsonObject) -> dict[Room, None]:
+        return self._matching(place, {**source, "_id": written.id})
+
+    def _matching(self, place: Place, document: JsonObject) -> dict[Room, None]:
+        rooms = self.rooms.places.get(place)
+        return {} if rooms is None else rooms.match(document)
+
+    def _tell(
+        self, rooms: dict[Room, None] | list[Room], direction: Direction, happening: Happening
+    ) -> None:
+        channels = [
+            channel
+            for room in rooms
+            for channel in room.channels.values()
+            if channel.hears_of_document(direction)
+        ]
+        if channels:
+            self._send(channels, happening.seen(direction))
+
+    def _send(self, channels: list[Channel], content: JsonObject) -> None:
+        for channel in channels:
+            notification = Notification(channel.name, content)
+            # A listener that is cut off leaves its rooms meanwhile.
+            for connection in list(channel.listeners):
+                self._connections.notify(connection, notification)
