@@ -6,25 +6,35 @@ import ipaddress
 from collections.abc import Callable
 from typing import Final
 
+from router.envelope import Json
 from router.errors import RouterError
-from storage.dates import open_ms
+from storage import patterns
+from storage.clock import system_ms
+from storage.datemath import is_math, span_of
+from storage.dates import has_offset, open_ms
 from storage.fields import MAX_INT64, Kind, decimal_of
 from storage.mapping import Mapping
 from storage.plan import Leaf
 from storage.query import (
     Bool,
     Exists,
+    GeoBox,
     GeoDistance,
+    GeoPolygon,
     Ids,
     MatchAll,
     MatchNone,
+    Prefix,
     Query,
     Range,
+    Regexp,
     Scalar,
     Search,
     Sort,
     Terms,
+    Wildcard,
 )
+from storage.zones import moved_ms, read_zone
 
 ID: Final = "_id"
 """The field that every document has without a mapping: it can be searched and sorted by."""
@@ -41,7 +51,7 @@ def bind(query: Query, mapping: Mapping) -> Query:
     Raises:
         RouterError: `services.storage.unexpected_bad_request` for a value its field can't take
             or a clause it can't answer; `trivium.unsupported.feature` for term and range
-            queries on text fields and for date math.
+            queries on text fields.
     """
     return _BINDERS[type(query)](query, mapping)
 
@@ -118,7 +128,7 @@ def _bind_range(query: Query, mapping: Mapping) -> Query:
     if leaf is None:
         return MatchNone()
     bounds = [
-        None if value is None else _span(leaf, value)[place]
+        None if value is None else _span(leaf, value, query.zone)[place]
         # A date that leaves a time open is rounded: gt and lte to its last millisecond.
         for value, place in ((query.gt, 1), (query.gte, 0), (query.lt, 0), (query.lte, 1))
     ]
@@ -137,8 +147,49 @@ def _bind_exists(query: Query, mapping: Mapping) -> Query:
     return _any_of(tuple(Exists(leaf.path) for leaf in leaves if leaf.kind is not None))
 
 
-def _bind_geo_distance(query: Query, mapping: Mapping) -> Query:
-    assert isinstance(query, GeoDistance)
+def _bind_prefix(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, Prefix)
+    leaf = _textual(query.field, mapping, "prefix")
+    if leaf is None:
+        return MatchNone()
+    value = _normal(leaf, query.value)
+    return Prefix(leaf.path, value) if value else Exists(leaf.path)
+
+
+def _bind_wildcard(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, Wildcard)
+    leaf = _textual(query.field, mapping, "wildcard")
+    if leaf is None:
+        return MatchNone()
+    pattern = _normal(leaf, query.pattern)
+    start = patterns.wildcard_start(pattern)
+    if patterns.is_plain(pattern):
+        return Terms(leaf.path, (start,))
+    return Wildcard(leaf.path, pattern)
+
+
+def _bind_regexp(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, Regexp)
+    leaf = _textual(query.field, mapping, "regexp")
+    return MatchNone() if leaf is None else Regexp(leaf.path, _normal(leaf, query.pattern))
+
+
+def _textual(field: str, mapping: Mapping, clause: str) -> Leaf | None:
+    """The field, if its values are texts to be compared; None if nothing can match it."""
+    leaf = None if field == ID else _exact(field, mapping)
+    if field == ID or (leaf is not None and leaf.kind != "keyword"):
+        kind = "_id" if leaf is None else leaf.type
+        raise _refused(f'The field "{field}" of type {kind} can\'t answer a {clause} query.')
+    return leaf
+
+
+def _normal(leaf: Leaf, text: str) -> str:
+    """The text as the values of the field are kept: in lower case, if they are."""
+    return text.lower() if leaf.read("A") == "a" else text
+
+
+def _bind_geo(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, (GeoDistance, GeoBox, GeoPolygon))
     leaf = mapping.leaf(query.field)
     if leaf is None or leaf.kind != "geo":
         if leaf is not None and leaf.is_hidden:
@@ -180,14 +231,31 @@ def _exact(field: str, mapping: Mapping) -> Leaf | None:
     return leaf
 
 
-def _span(leaf: Leaf, value: Scalar) -> tuple[Scalar, Scalar]:
+def _span(leaf: Leaf, value: Scalar, zone: str = "") -> tuple[Scalar, Scalar]:
     """The first and the last row value that a query's value stands for; mostly the same."""
+    if leaf.kind == "date" and isinstance(value, str) and is_math(value):
+        return _computed(leaf, value, zone)
     if leaf.kind == "ip" and isinstance(value, str) and "/" in value:
         return _network(leaf, value)
     low = _read(leaf, value)
     if leaf.kind == "date" and isinstance(value, str) and isinstance(low, int):
+        if zone and not has_offset(value):
+            return moved_ms(low, zone), moved_ms(low + open_ms(value), zone)
         return low, low + open_ms(value)
     return low, low
+
+
+def _computed(leaf: Leaf, text: str, zone: str) -> tuple[Scalar, Scalar]:
+    def read(anchor: Json) -> int:
+        found = leaf.read(anchor)
+        if not isinstance(found, int):
+            raise ValueError("no date")
+        return moved_ms(found, zone) if zone and not has_offset(str(anchor)) else found
+
+    try:
+        return span_of(text, system_ms(), read, read_zone(zone))
+    except ValueError:
+        raise _mismatch(leaf, text) from None
 
 
 def _network(leaf: Leaf, text: str) -> tuple[Scalar, Scalar]:
@@ -199,18 +267,12 @@ def _network(leaf: Leaf, text: str) -> tuple[Scalar, Scalar]:
 
 
 def _read(leaf: Leaf, value: Scalar) -> Scalar:
-    if leaf.kind == "date" and isinstance(value, str) and _is_date_math(value):
-        raise RouterError("trivium.unsupported.feature", f'The date math "{value}"')
     convert = _VALUES.get(leaf.kind) if leaf.kind is not None else None
     try:
         read = leaf.read(value) if convert is None else convert(value)
     except (ValueError, ArithmeticError):
         raise _mismatch(leaf, value) from None
     return None if isinstance(read, tuple) else read
-
-
-def _is_date_math(text: str) -> bool:
-    return text.startswith("now") or "||" in text
 
 
 def _number(value: Scalar) -> int | float:
@@ -240,6 +302,11 @@ _BINDERS: Final[dict[type, Callable[[Query, Mapping], Query]]] = {
     Terms: _bind_terms,
     Range: _bind_range,
     Exists: _bind_exists,
-    GeoDistance: _bind_geo_distance,
+    GeoDistance: _bind_geo,
+    GeoBox: _bind_geo,
+    GeoPolygon: _bind_geo,
+    Prefix: _bind_prefix,
+    Wildcard: _bind_wildcard,
+    Regexp: _bind_regexp,
     Bool: _bind_bool,
 }

@@ -8,20 +8,29 @@ from typing import Final
 
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
+from storage import patterns
+from storage.datemath import is_math
 from storage.dates import date_reader
-from storage.geo import read_meters, read_point
+from storage.geo import read_box, read_meters, read_point
 from storage.query import (
     Bool,
     Exists,
+    GeoBox,
     GeoDistance,
+    GeoPolygon,
     Ids,
     MatchAll,
     MatchNone,
+    Prefix,
     Query,
     Range,
+    Regexp,
     Scalar,
     Terms,
+    Wildcard,
 )
+from storage.refusals import malformed, unsupported
+from storage.zones import read_zone
 
 MAX_DEPTH: Final = 64
 """Clauses within clauses; as deep as a request may be."""
@@ -36,16 +45,25 @@ MAX_CLAUSES: Final = 1_024
 _FOREIGN: Final = frozenset(
     (
         *("boosting", "combined_fields", "common", "dis_max", "distance_feature", "fuzzy"),
-        *("function_score", "geo_bounding_box", "geo_polygon", "geo_shape", "has_child"),
+        *("function_score", "geo_shape", "has_child"),
         *("has_parent", "intervals", "knn", "match", "match_bool_prefix", "match_phrase"),
         *("match_phrase_prefix", "more_like_this", "multi_match", "nested", "parent_id"),
-        *("percolate", "pinned", "prefix", "query_string", "rank_feature", "regexp"),
+        *("percolate", "pinned", "query_string", "rank_feature"),
         *("script", "script_score", "semantic", "shape", "simple_query_string"),
         *("span_containing", "span_first", "span_multi", "span_near", "span_not", "span_or"),
         *("span_term", "span_within", "sparse_vector", "terms_set", "weighted_tokens"),
-        *("wildcard", "wrapper"),
+        "wrapper",
     )
 )
+MAX_CORNERS: Final = 1_000
+"""Points of a polygon: each is looked at for each document."""
+
+# Options of patterns, and their values that change nothing.
+_HARMLESS: Final[dict[str, tuple[Json, ...]]] = {
+    "case_insensitive": (None, False),
+    "flags": (None, "ALL"),
+    "rewrite": (None, "constant_score"),
+}
 _PERCENT: Final = re.compile(r"-?\d{1,3}%", re.ASCII)
 _WHOLE: Final = re.compile(r"-?\d{1,6}", re.ASCII)
 
@@ -97,16 +115,6 @@ class Clauses:
             raise malformed(f"A query holds at most {MAX_CLAUSES} clauses.")
 
 
-def malformed(sentence: str) -> RouterError:
-    """The error for a search that doesn't read as the language wants it."""
-    return RouterError("services.storage.unexpected_bad_request", sentence)
-
-
-def unsupported(feature: str) -> RouterError:
-    """The error for what the peer has and this store hasn't."""
-    return RouterError("trivium.unsupported.feature", feature)
-
-
 def _unknown(keyword: str) -> RouterError:
     if keyword in _FOREIGN:
         return unsupported(f'The query clause "{keyword}"')
@@ -156,13 +164,18 @@ def _range(_clauses: Clauses, content: JsonObject, _depth: int) -> Query:
     field, bounds = _one_field(content, "range")
     if not isinstance(bounds, dict):
         raise malformed(f"The range for {field} is an object.")
-    for key in bounds:
-        if key in ("time_zone", "relation"):
-            raise unsupported(f"{key} of a range query")
-    _only(bounds, "range", ("gt", "gte", "lt", "lte", "format"))
+    if "relation" in bounds:
+        raise unsupported("relation of a range query")
+    _only(bounds, "range", ("gt", "gte", "lt", "lte", "format", "time_zone"))
     convert = _bound_reader(bounds.get("format"))
     gt, gte, lt, lte = (convert(bounds.get(key)) for key in ("gt", "gte", "lt", "lte"))
-    return Range(field, gt=gt, gte=gte, lt=lt, lte=lte)
+    zone = bounds.get("time_zone")
+    if zone is None:
+        return Range(field, gt=gt, gte=gte, lt=lt, lte=lte)
+    if not isinstance(zone, str):
+        raise malformed("A time zone is a text such as Europe/Paris or +01:00.")
+    read_zone(zone)
+    return Range(field, gt=gt, gte=gte, lt=lt, lte=lte, zone=zone)
 
 
 def _bound_reader(format: Json) -> Callable[[Json], Scalar]:
@@ -171,6 +184,10 @@ def _bound_reader(format: Json) -> Callable[[Json], Scalar]:
     read = date_reader(str(format))
 
     def convert(value: Json) -> Scalar:
+        if isinstance(value, str) and is_math(value):
+            if "||" in value:
+                raise unsupported("Date math with a format of its own")
+            return value
         try:
             return None if value is None else read(value)
         except ValueError:
@@ -213,6 +230,65 @@ def _geo_distance(_clauses: Clauses, content: JsonObject, _depth: int) -> Query:
     except ValueError:
         raise malformed(f"The place for {names[0]} is none.") from None
     return GeoDistance(names[0], lat, lon, meters)
+
+
+def _geo_bounding_box(_clauses: Clauses, content: JsonObject, _depth: int) -> Query:
+    field, box = _place_field(content, "geo_bounding_box")
+    try:
+        top, left, bottom, right = read_box(box)
+    except ValueError:
+        raise malformed(f"The box for {field} wants two corners, or four sides.") from None
+    return GeoBox(field, top, left, bottom, right)
+
+
+def _geo_polygon(_clauses: Clauses, content: JsonObject, _depth: int) -> Query:
+    field, shape = _place_field(content, "geo_polygon")
+    points = shape.get("points") if isinstance(shape, dict) and len(shape) == 1 else None
+    if not isinstance(points, list) or not 3 <= len(points) <= MAX_CORNERS:
+        raise malformed(f"The polygon for {field} wants 3 to {MAX_CORNERS} points.")
+    try:
+        return GeoPolygon(field, tuple(read_point(point) for point in points))
+    except ValueError:
+        raise malformed(f"A point of the polygon for {field} is none.") from None
+
+
+def _place_field(content: JsonObject, clause: str) -> tuple[str, Json]:
+    if content.get("ignore_unmapped"):
+        raise unsupported(f"ignore_unmapped of a {clause} query")
+    options = ("validation_method", "type", "_name", "boost", "ignore_unmapped")
+    names = [key for key in content if key not in options]
+    if len(names) != 1:
+        raise malformed(f"{clause} wants one field with its shape.")
+    return names[0], content[names[0]]
+
+
+def _prefix(_clauses: Clauses, content: JsonObject, _depth: int) -> Query:
+    field, value = _pattern(content, "prefix", "value")
+    return Prefix(field, value)
+
+
+def _wildcard(_clauses: Clauses, content: JsonObject, _depth: int) -> Query:
+    field, value = _pattern(content, "wildcard", "wildcard")
+    patterns.compiled(patterns.wildcard(value))
+    return Wildcard(field, value)
+
+
+def _regexp(_clauses: Clauses, content: JsonObject, _depth: int) -> Query:
+    field, value = _pattern(content, "regexp", "value")
+    patterns.regexp(value)
+    return Regexp(field, value)
+
+
+def _pattern(content: JsonObject, clause: str, other: str) -> tuple[str, str]:
+    """The field and the text; of what stands beside it only what changes nothing is let pass."""
+    field, given = _one_field(content, clause)
+    options = given if isinstance(given, dict) else {"value": given}
+    value = options.get("value", options.get(other))
+    for option, setting in options.items():
+        harmless = _HARMLESS.get(option, ()) if option not in ("value", other) else (setting,)
+        if setting not in harmless and option not in ("boost", "_name", "max_determinized_states"):
+            raise unsupported(f"{option} {setting!r} of a {clause} query")
+    return field, str(_scalar(value))
 
 
 def _bool(clauses: Clauses, content: JsonObject, depth: int) -> Query:
@@ -271,11 +347,16 @@ _CLAUSES: Final[dict[str, Callable[[Clauses, JsonObject, int], Query]]] = {
     "bool": _bool,
     "constant_score": _constant_score,
     "exists": _exists,
+    "geo_bounding_box": _geo_bounding_box,
     "geo_distance": _geo_distance,
+    "geo_polygon": _geo_polygon,
     "ids": _ids,
     "match_all": _match_all,
     "match_none": _match_none,
+    "prefix": _prefix,
     "range": _range,
+    "regexp": _regexp,
     "term": _term,
     "terms": _terms,
+    "wildcard": _wildcard,
 }

@@ -25,6 +25,7 @@ _ISO: Final = re.compile(
     r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d([.,]\d{1,9})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?)?)?",
     re.ASCII,
 )
+_OFFSET: Final = re.compile(r"T.*[+-]", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d+)?", re.ASCII)
 
 # By the length of the time: none, hh, hh:mm, hh:mm:ss.
@@ -89,6 +90,11 @@ def open_ms(text: str) -> int:
         return 0
     clock = text.partition("T")[2].partition("Z")[0].partition("+")[0].partition("-")[0]
     return _OPEN_MS.get(len(clock), 0)
+
+
+def has_offset(text: str) -> bool:
+    """Whether a date says how far from UTC it is, or counts from 1970; else a zone may."""
+    return not _ISO.fullmatch(text) or "Z" in text or _OFFSET.search(text) is not None
 
 
 def date_reader(format: str = DEFAULT_FORMAT) -> ReadDate:

@@ -9,8 +9,9 @@ import msgspec
 
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
-from storage.clauses import MAX_DEPTH, Clauses, malformed, unsupported
+from storage.clauses import MAX_DEPTH, Clauses
 from storage.query import MatchAll, Query, Scalar, Search, Sort
+from storage.refusals import malformed, unsupported
 
 MAX_SORT_KEYS: Final = 32
 """Sort keys of one search."""

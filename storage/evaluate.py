@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeAlias, TypeVar
 
+from storage import patterns
 from storage.binding import ID
 from storage.fields import Value
-from storage.geo import distance_m
+from storage.geo import distance_m, is_in_box, is_in_polygon
 from storage.plan import Row
 from storage.query import (
     Bool,
     Exists,
+    GeoBox,
     GeoDistance,
+    GeoPolygon,
     Ids,
     MatchAll,
     MatchNone,
+    Prefix,
     Query,
     Range,
+    Regexp,
     Scalar,
     Sort,
     Terms,
+    Wildcard,
 )
 
 FieldValues: TypeAlias = "dict[str, list[Value]]"
@@ -161,6 +167,37 @@ def _match_geo_distance(query: Query, _id: str, fields: FieldValues) -> bool:
     )
 
 
+def _match_geo_box(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, GeoBox)
+    box = (query.top, query.left, query.bottom, query.right)
+    places = fields.get(query.field, ())
+    return any(isinstance(place, tuple) and is_in_box(place, box) for place in places)
+
+
+def _match_geo_polygon(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, GeoPolygon)
+    places = fields.get(query.field, ())
+    return any(isinstance(place, tuple) and is_in_polygon(place, query.points) for place in places)
+
+
+def _match_prefix(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, Prefix)
+    values = fields.get(query.field, ())
+    return any(isinstance(value, str) and value.startswith(query.value) for value in values)
+
+
+def _match_wildcard(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, Wildcard)
+    expression = patterns.wildcard(query.pattern)
+    return any(patterns.fits(expression, value) for value in fields.get(query.field, ()))
+
+
+def _match_regexp(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, Regexp)
+    expression = patterns.regexp(query.pattern)
+    return any(patterns.fits(expression, value) for value in fields.get(query.field, ()))
+
+
 def _match_bool(query: Query, id: str, fields: FieldValues) -> bool:
     assert isinstance(query, Bool)
     if not all(matches(each, id, fields) for each in query.must):
@@ -180,5 +217,10 @@ _MATCHERS: Final[dict[type, Callable[[Query, str, FieldValues], bool]]] = {
     Range: _match_range,
     Exists: _match_exists,
     GeoDistance: _match_geo_distance,
+    GeoBox: _match_geo_box,
+    GeoPolygon: _match_geo_polygon,
+    Prefix: _match_prefix,
+    Wildcard: _match_wildcard,
+    Regexp: _match_regexp,
     Bool: _match_bool,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from router.envelope import Json
@@ -81,6 +82,52 @@ def distance_m(here: Point, there: Point) -> float:
     run = math.sin(math.radians(there[1] - here[1]) / 2) ** 2
     square = min(1.0, rise + math.cos(lat1) * math.cos(lat2) * run)
     return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(square))
+
+
+def read_box(value: Json) -> tuple[float, float, float, float]:
+    """Top, left, bottom and right of a box that corners name, or its sides.
+
+    Raises:
+        ValueError: Another shape, a place off the map, or a top not above the bottom.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("not a box")
+    keys = set(value)
+    if keys == {"top", "left", "bottom", "right"}:
+        (top, left), (bottom, right) = (
+            _checked(value["top"], value["left"]),
+            _checked(value["bottom"], value["right"]),
+        )
+    elif keys == {"top_left", "bottom_right"}:
+        top, left = read_point(value["top_left"])
+        bottom, right = read_point(value["bottom_right"])
+    elif keys == {"top_right", "bottom_left"}:
+        top, right = read_point(value["top_right"])
+        bottom, left = read_point(value["bottom_left"])
+    else:
+        raise ValueError("not a box")
+    if top <= bottom or left == right:
+        raise ValueError("upside down, or flat")
+    return top, left, bottom, right
+
+
+def is_in_box(place: Point, box: tuple[float, float, float, float]) -> bool:
+    """Whether a place lies in a box of `read_box`, its sides included."""
+    top, left, bottom, right = box
+    lat, lon = place
+    is_between = left <= lon <= right if left <= right else lon >= left or lon <= right
+    return bottom <= lat <= top and is_between
+
+
+def is_in_polygon(place: Point, points: Sequence[Point]) -> bool:
+    """Whether a place lies in a polygon on the flat map (by the rays that it crosses)."""
+    lat, lon = place
+    is_inside = False
+    for (lat1, lon1), (lat2, lon2) in zip(points, (*points[1:], points[0]), strict=True):
+        if (lat1 > lat) != (lat2 > lat):
+            crossing = (lon2 - lon1) * (lat - lat1) / (lat2 - lat1) + lon1
+            is_inside ^= lon < crossing
+    return is_inside
 
 
 def _from_text(text: str) -> Point:

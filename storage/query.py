@@ -32,13 +32,15 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Range(msgspec.Struct, frozen=True):
-    """The field holds a value within the bounds that aren't None."""
+    """The field holds a value within the bounds that aren't None. Dates without an offset, and
+    the rounding of date math, are of the time zone `zone`; empty is UTC."""
 
     field: str
     gt: Scalar = None
     gte: Scalar = None
     lt: Scalar = None
     lte: Scalar = None
+    zone: str = ""
 
 
 class Exists(msgspec.Struct, frozen=True):
@@ -56,6 +58,45 @@ class GeoDistance(msgspec.Struct, frozen=True):
     meters: float
 
 
+class GeoBox(msgspec.Struct, frozen=True):
+    """The geo_point field lies within these degrees; over the date line if `left` > `right`."""
+
+    field: str
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+
+class GeoPolygon(msgspec.Struct, frozen=True):
+    """The geo_point field lies within a polygon of (latitude, longitude), drawn flat."""
+
+    field: str
+    points: tuple[tuple[float, float], ...]
+
+
+class Prefix(msgspec.Struct, frozen=True):
+    """The field holds a text that begins with this one."""
+
+    field: str
+    value: str
+
+
+class Wildcard(msgspec.Struct, frozen=True):
+    """The field holds a text that fits a pattern of `*` and `?`, `\\` before what is meant."""
+
+    field: str
+    pattern: str
+
+
+class Regexp(msgspec.Struct, frozen=True):
+    """The field holds a text that a regular expression fits from end to end; one that
+    `storage.patterns.regexp` can translate."""
+
+    field: str
+    pattern: str
+
+
 class Bool(msgspec.Struct, frozen=True):
     """All of `must`, none of `must_not`, and at least `minimum` of `should`."""
 
@@ -65,7 +106,10 @@ class Bool(msgspec.Struct, frozen=True):
     minimum: int = 0
 
 
-Query: TypeAlias = "MatchAll | MatchNone | Ids | Terms | Range | Exists | GeoDistance | Bool"
+Query: TypeAlias = (
+    "MatchAll | MatchNone | Ids | Terms | Range | Exists | GeoDistance | GeoBox | GeoPolygon"
+    " | Prefix | Wildcard | Regexp | Bool"
+)
 
 
 class Sort(msgspec.Struct, frozen=True):

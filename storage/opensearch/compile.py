@@ -14,15 +14,20 @@ from storage.plan import Leaf
 from storage.query import (
     Bool,
     Exists,
+    GeoBox,
     GeoDistance,
+    GeoPolygon,
     Ids,
     MatchAll,
     MatchNone,
+    Prefix,
     Query,
     Range,
+    Regexp,
     Scalar,
     Sort,
     Terms,
+    Wildcard,
 )
 
 _NOTHING: Final[JsonObject] = {"match_none": {}}
@@ -189,6 +194,37 @@ def _near(query: Query, _mapping: Mapping) -> JsonObject:
     return {"geo_distance": {"distance": f"{max(query.meters, _NEAREST_M)}m", query.field: place}}
 
 
+def _box(query: Query, _mapping: Mapping) -> JsonObject:
+    assert isinstance(query, GeoBox)
+    sides: JsonObject = {side: getattr(query, side) for side in ("top", "left", "bottom", "right")}
+    return {"geo_bounding_box": {query.field: sides}}
+
+
+def _polygon(query: Query, _mapping: Mapping) -> JsonObject:
+    assert isinstance(query, GeoPolygon)
+    points: list[Json] = [{"lat": lat, "lon": lon} for lat, lon in query.points]
+    return {"geo_polygon": {query.field: {"points": points}}}
+
+
+def _prefix(query: Query, _mapping: Mapping) -> JsonObject:
+    assert isinstance(query, Prefix)
+    return _pattern("prefix", query.field, query.value)
+
+
+def _wildcard(query: Query, _mapping: Mapping) -> JsonObject:
+    assert isinstance(query, Wildcard)
+    return _pattern("wildcard", query.field, query.pattern)
+
+
+def _regexp(query: Query, _mapping: Mapping) -> JsonObject:
+    assert isinstance(query, Regexp)
+    return _pattern("regexp", query.field, query.pattern)
+
+
+def _pattern(clause: str, field: str, value: str) -> JsonObject:
+    return {clause: {field: {"value": value}}} if _is_text(value) else _NOTHING
+
+
 def _bool(query: Query, mapping: Mapping) -> JsonObject:
     assert isinstance(query, Bool)
     clauses: JsonObject = {
@@ -221,5 +257,10 @@ _COMPILERS: Final[dict[type, Callable[[Query, Mapping], JsonObject]]] = {
     Range: _between,
     Exists: _exists,
     GeoDistance: _near,
+    GeoBox: _box,
+    GeoPolygon: _polygon,
+    Prefix: _prefix,
+    Wildcard: _wildcard,
+    Regexp: _regexp,
     Bool: _bool,
 }

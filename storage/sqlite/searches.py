@@ -6,16 +6,16 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import apsw
 
 from router.errors import RouterError
 from storage.contract import Hit, Page
-from storage.geo import distance_m
 from storage.query import Search
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import disconnect, unexpected
+from storage.sqlite.functions import FUNCTIONS
 from storage.sqlite.hits import Hits, Places
 
 T = TypeVar("T")
@@ -39,7 +39,8 @@ class Searches:
         self._waiting_max = waiting
         self._waiting = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store search")
-        connection.create_scalar_function("distance_m", _distance_m, 4, deterministic=True)
+        for name, function, count in FUNCTIONS:
+            connection.create_scalar_function(name, function, count, deterministic=True)
 
     async def close(self) -> None:
         """Finish the searches that wait, and let go of the connection."""
@@ -146,10 +147,6 @@ class SqliteScroll:
     async def close(self) -> None:
         """Forget them."""
         self._places = Places()
-
-
-def _distance_m(*degrees: Any) -> float:
-    return distance_m(degrees[:2], degrees[2:])
 
 
 def _too_long(timeout_s: float) -> RouterError:

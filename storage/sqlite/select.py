@@ -8,19 +8,26 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import apsw
+import orjson
 
+from storage import patterns
 from storage.geo import EARTH_RADIUS_M
 from storage.query import (
     Bool,
     Exists,
+    GeoBox,
     GeoDistance,
+    GeoPolygon,
     Ids,
     MatchAll,
     MatchNone,
+    Prefix,
     Query,
     Range,
+    Regexp,
     Scalar,
     Terms,
+    Wildcard,
 )
 from storage.sqlite.catalog import Collection
 from storage.sqlite.sides import UPDATED
@@ -46,6 +53,11 @@ class Condition:
             Range: self._range,
             Exists: self._exists,
             GeoDistance: self._geo_distance,
+            GeoBox: self._geo_box,
+            GeoPolygon: self._geo_polygon,
+            Prefix: self._prefix,
+            Wildcard: self._wildcard,
+            Regexp: self._regexp,
             Bool: self._bool,
         }
         self.sql = self._sql(query)
@@ -93,21 +105,69 @@ class Condition:
 
     def _geo_distance(self, query: Query) -> str:
         assert isinstance(query, GeoDistance)
-        field = self._collection.fields.get(query.field)
+        lats, lons = _box(query)
+        test = "distance_m(?, ?, lat, lon) <= ?"
+        return self._places(query.field, lats, lons, test, query.lat, query.lon, query.meters)
+
+    def _geo_box(self, query: Query) -> str:
+        assert isinstance(query, GeoBox)
+        lats, lons = (query.bottom, query.top), [query.left, query.right]
+        if query.left <= query.right:
+            return self._places(query.field, lats, lons, "1")
+        test = "(lon >= ? OR lon <= ?)"
+        return self._places(query.field, lats, None, test, query.left, query.right)
+
+    def _geo_polygon(self, query: Query) -> str:
+        assert isinstance(query, GeoPolygon)
+        lats, lons = zip(*query.points, strict=True)
+        around = (min(lats), max(lats)), [min(lons), max(lons)]
+        shape = orjson.dumps(query.points)
+        return self._places(query.field, *around, "in_polygon(?, lat, lon)", shape)
+
+    def _places(
+        self,
+        path: str,
+        lats: tuple[float, float],
+        lons: list[float] | None,
+        test: str,
+        *arguments: object,
+    ) -> str:
+        """Places between these latitudes and longitudes that pass the test."""
+        field = self._collection.fields.get(path)
         if field is None:
             return "0"
-        (south, north), lons = _box(query)
-        self.arguments += [field, south, north]
-        beside = ""
-        if lons is not None:
-            beside = " AND lon BETWEEN ? AND ?"
-            self.arguments += lons
-        self.arguments += [query.lat, query.lon, query.meters]
+        self.arguments += [field, *lats, *(lons or ()), *arguments]
+        beside = " AND lon BETWEEN ? AND ?" if lons is not None else ""
+        table = f"places_{self._collection.number}"
         return (
-            f"d.doc IN (SELECT doc FROM places_{self._collection.number}"
-            f" WHERE field = ? AND lat BETWEEN ? AND ?{beside}"
-            " AND distance_m(?, ?, lat, lon) <= ?)"
+            f"d.doc IN (SELECT doc FROM {table}"
+            f" WHERE field = ? AND lat BETWEEN ? AND ?{beside} AND {test})"
         )
+
+    def _prefix(self, query: Query) -> str:
+        assert isinstance(query, Prefix)
+        return self._values(query.field, lambda column: self._from(column, query.value))
+
+    def _wildcard(self, query: Query) -> str:
+        assert isinstance(query, Wildcard)
+        start = patterns.wildcard_start(query.pattern)
+        expression = patterns.wildcard(query.pattern)
+        return self._values(query.field, lambda column: self._fits(column, start, expression))
+
+    def _regexp(self, query: Query) -> str:
+        assert isinstance(query, Regexp)
+        expression = patterns.regexp(query.pattern)
+        return self._values(query.field, lambda column: self._fits(column, "", expression))
+
+    def _from(self, column: str, start: str) -> str:
+        """Texts that begin with this one."""
+        above = patterns.behind(start)
+        return self._bounds(column, ((">=", start), ("<", above)))
+
+    def _fits(self, column: str, start: str, expression: str) -> str:
+        bounds = self._from(column, start)
+        self.arguments.append(expression)
+        return f"{bounds} AND fits(?, {column})"
 
     def _bool(self, query: Query) -> str:
         assert isinstance(query, Bool)

@@ -1,0 +1,188 @@
+"""Documents and searches to draw, over one mapping with a field of each kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+FIELDS: dict[str, Any] = {
+    "key": {"type": "keyword", "fields": {"low": {"type": "keyword", "normalizer": "lowercase"}}},
+    "num": {"type": "long"},
+    "real": {"type": "double"},
+    "flag": {"type": "boolean"},
+    "day": {"type": "date"},
+    "spot": {"type": "geo_point"},
+    "obj": {"properties": {"key": {"type": "keyword"}, "num": {"type": "integer"}}},
+}
+IDS = [f"d{number}" for number in range(10)]
+
+TEXTS = st.sampled_from(
+    ["", "a", "A", "b", "ab", "aab", "ba", "a.b", "a*b", "a?b", "é", "x\ny", "\U0001f600", "AB-12"]
+)
+SMALL = st.integers(-3, 3)
+REALS = st.sampled_from([-1.5, 0.0, 0.1, 0.5, 1.0, 2.25]) | SMALL
+DAYS = st.sampled_from(
+    [
+        *(0, 1_767_225_600_000, "2026-01-31", "2025-12-31T23:59:59.999Z", "2026-03-29T01:30:00Z"),
+        *("2026-03-29T00:30:00+01:00", "2026-01-01T12:00:00Z", "1969-12-31T23:00:00Z"),
+    ]
+)
+SPOTS = st.sampled_from(
+    [[0.1, 0.1], [2.35, 48.85], [179.9, 0.2], [-179.9, -0.3], [10.0, 60.0], [-70.5, -33.4]]
+)
+
+
+def maybe_many(values: Any) -> Any:
+    return st.none() | values | st.lists(st.none() | values, max_size=3)
+
+
+DOCUMENT = st.fixed_dictionaries(
+    {},
+    optional={
+        "key": maybe_many(TEXTS),
+        "num": maybe_many(SMALL),
+        "real": maybe_many(REALS),
+        "flag": maybe_many(st.booleans()),
+        "day": maybe_many(DAYS),
+        "spot": st.none() | SPOTS | st.lists(SPOTS, max_size=2),
+        "obj": maybe_many(
+            st.fixed_dictionaries({}, optional={"key": maybe_many(TEXTS), "num": maybe_many(SMALL)})
+        ),
+    },
+)
+DOCUMENTS = st.dictionaries(st.sampled_from(IDS), DOCUMENT, max_size=10)
+
+BAD_QUERIES: list[Any] = [
+    *({"regexp": {"key": pattern}} for pattern in ("[", "(a", "a)", "\\", "a{2", "a{3,2}")),
+    *({"term": {"day": text}} for text in ("now/x", "2026-01-31||1d", "now+", "now-1", "||/d")),
+    {"range": {"day": {"gt": "now", "time_zone": "Mars/Olympus"}}},
+    {"prefix": {"num": "1"}},
+    {"prefix": {"_id": "d"}},
+    {"wildcard": {"day": "2*"}},
+    {"regexp": {"flag": "t.*"}},
+    {"geo_polygon": {"spot": {"points": [[0, 0], [1, 1]]}}},
+    {"geo_bounding_box": {"spot": {"top": 1, "left": 0, "bottom": 1, "right": 1}}},
+    {"geo_bounding_box": {"spot": {"top": 0, "left": 0, "bottom": 1, "right": 1}}},
+    {"geo_bounding_box": {"spot": {"top_left": [0, 0]}}},
+    {"geo_bounding_box": {"num": {"top": 1, "left": 0, "bottom": 0, "right": 1}}},
+]
+
+KEYWORDS = st.sampled_from(["key", "key.low", "obj.key"])
+PATTERNS = st.sampled_from(
+    ["*", "a*", "*b", "?", "a?b", "A*", "a\\*b", "*.*", "", "??", "x*y", "a*b*", "*-1?", "AB-12"]
+)
+REGEXPS = st.sampled_from(
+    [
+        *(
+            "a.*",
+            "a|b",
+            "[ab]+",
+            "[^a]*",
+            "a?b",
+            "(ab|ba)+",
+            ".",
+            "a\\.b",
+            "a\\*b",
+            "x.y",
+            ".{2,3}",
+        ),
+        *(
+            "A.*",
+            "\\w+",
+            "\\d*",
+            "[a-z]{1,2}",
+            "^a",
+            "a$",
+            "AB\\-[0-9]+",
+            "a{2}b",
+            "()",
+            "a||b",
+            "",
+        ),
+        *("a~b", "<1-2>", "a&b", "a@", "a**", "x\\sy", "é", "[^\\w]+", "[é-ë]"),
+    ]
+)
+MATH = st.sampled_from(
+    [
+        *("now", "now-1d/d", "now+1y/y", "2026-01-31||", "2026-01-31||/M", "2026-01-31||+1M"),
+        *("2026-01-31||-1d/d", "2026-03-29||/d", "2026-01-31T12:00:00Z||/d-1h", "2026||/w", "2026"),
+        *("2026-01", "2026-01-31", "2025-12-31T23", "1767225600000"),
+    ]
+)
+ZONES = st.sampled_from(["+01:00", "Europe/Paris", "UTC", "-05:30"])
+POINTS = st.fixed_dictionaries(
+    {
+        "lat": st.sampled_from([-80.5, -10.5, 0.5, 45.5, 70.5]),
+        "lon": st.sampled_from([-179.95, -71.5, -0.5, 5.5, 11.5, 179.5]),
+    }
+)
+SHAPES = st.sampled_from(
+    [
+        [[-1, -1], [-1, 4], [4, 4], [4, -1]],
+        [[0, 40], [0, 70], [20, 70]],
+        [[-100, -50], [-50, -50], [-60, 10], [-90, 12]],
+        [[-10, -10], [30, 65], [30, -10], [-10, 65]],
+    ]
+)
+
+
+@st.composite
+def leaf_queries(draw: Any) -> Any:
+    keyword = draw(KEYWORDS)
+    bounds = {}
+    for side in draw(
+        st.sampled_from([["gt"], ["gte"], ["lt"], ["lte"], ["gte", "lt"], ["gt", "lte"]])
+    ):
+        bounds[side] = draw(MATH | DAYS)
+    if draw(st.booleans()):
+        bounds["time_zone"] = draw(ZONES)
+    return draw(
+        st.one_of(
+            st.builds(lambda v: {"term": {keyword: v}}, TEXTS),
+            st.builds(lambda v: {"terms": {keyword: v}}, st.lists(TEXTS, max_size=4)),
+            st.builds(lambda v: {"prefix": {keyword: v}}, TEXTS),
+            st.builds(lambda v: {"wildcard": {keyword: v}}, PATTERNS),
+            st.builds(lambda v: {"regexp": {keyword: v}}, REGEXPS),
+            st.just({"range": {"day": bounds}}),
+            st.builds(lambda v: {"term": {"day": v}}, MATH),
+            st.builds(
+                lambda f, v: {"range": {f: v}},
+                st.sampled_from(["num", "real", "obj.num"]),
+                st.fixed_dictionaries({"gte": SMALL}, optional={"lt": SMALL}),
+            ),
+            st.builds(lambda f: {"exists": {"field": f}}, st.sampled_from([*FIELDS, "none"])),
+            st.builds(
+                lambda one, two: {
+                    "geo_bounding_box": {"spot": {"top_left": one, "bottom_right": two}}
+                },
+                POINTS,
+                POINTS,
+            ),
+            st.builds(lambda shape: {"geo_polygon": {"spot": {"points": shape}}}, SHAPES),
+            st.builds(
+                lambda place, km: {"geo_distance": {"distance": f"{km}km", "spot": place}},
+                POINTS,
+                st.sampled_from([1, 50, 500, 5_000]),
+            ),
+        )
+    )
+
+
+def bool_queries(inner: Any) -> Any:
+    several = st.lists(inner, max_size=3)
+    kinds = {"must": several, "should": several, "must_not": several, "filter": several}
+    return st.builds(lambda v: {"bool": v}, st.fixed_dictionaries({}, optional=kinds))
+
+
+QUERIES = st.recursive(leaf_queries(), bool_queries, max_leaves=5)
+SORT_KEYS = st.builds(
+    lambda field, order, missing: {field: {"order": order, "missing": missing}},
+    st.sampled_from(["key", "num", "real", "flag", "day", "obj.num"]),
+    st.sampled_from(["asc", "desc"]),
+    st.sampled_from(["_first", "_last"]),
+)
+SEARCHES: Any = st.fixed_dictionaries(
+    {"query": QUERIES, "size": st.just(100)},
+    optional={"sort": st.lists(SORT_KEYS, max_size=2), "post_filter": QUERIES},
+)

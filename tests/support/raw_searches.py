@@ -1,0 +1,89 @@
+"""OpenSearch asked itself, without any of our code between: the oracle of searches."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from tests.support.opensearch import OpenSearchServer
+
+NAME = "oracle"
+BAD = "services.storage.unexpected_bad_request"
+
+
+class RawIndex:
+    """One index of the server, filled anew for each example."""
+
+    def __init__(self, server: OpenSearchServer, fields: Any) -> None:
+        self._server = server
+        self._ids: set[str] = set()
+        self.remove()
+        mapping = {"dynamic": "false", "properties": {**fields, "_own": {"type": "keyword"}}}
+        setup = {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"}
+        server.ask("PUT", f"/{NAME}", {"settings": setup, "mappings": mapping})
+
+    def remove(self) -> None:
+        """Let the server forget it."""
+        if NAME in self._server.ask("GET", "/_settings?expand_wildcards=all"):
+            self._server.ask("DELETE", f"/{NAME}")
+
+    def fill(self, documents: Any) -> None:
+        """Hold these documents, and no others."""
+        lines: list[Any] = [{"delete": {"_id": each}} for each in self._ids - set(documents)]
+        for key, content in documents.items():
+            lines += [{"index": {"_id": key}}, {**content, "_own": key}]
+        self._ids = set(documents)
+        if lines:
+            told = self._send(f"/{NAME}/_bulk?refresh=true", lines)
+            wrong = [each for each in told["items"] if "error" in next(iter(each.values()))]
+            assert not wrong, wrong
+
+    def search(self, bodies: list[Any]) -> list[Any]:
+        """What it answers to each; the id of our error where it is one."""
+        asked = []
+        for body in bodies:
+            sort = [*body.get("sort", []), {"_own": "asc"}]
+            whole = {**body, "sort": sort, "track_total_hits": True}
+            if "search_after" in body:
+                whole["search_after"] = [*body["search_after"], "\U0010ffff"]
+            asked.append(whole)
+        answers = zip(bodies, self._answers(asked), strict=True)
+        return [_read(each, bool(body.get("sort"))) for body, each in answers]
+
+    def _answers(self, asked: list[Any]) -> list[Any]:
+        """One body that can't be read is an error of the whole request: then by halves."""
+        lines = [line for body in asked for line in ({"index": NAME}, body)]
+        try:
+            answers: list[Any] = self._send("/_msearch", lines)["responses"]
+        except urllib.error.HTTPError as error:
+            with error:
+                if len(asked) == 1:
+                    return [json.loads(error.read())]
+            half = len(asked) // 2
+            return self._answers(asked[:half]) + self._answers(asked[half:])
+        return answers
+
+    def _send(self, path: str, lines: list[Any]) -> Any:
+        data = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        headers = {"content-type": "application/x-ndjson"}
+        request = urllib.request.Request(self._server.url + path, data, headers, method="POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+
+def _read(answer: Any, is_sorted: bool) -> Any:
+    if "error" in answer:
+        return f"{BAD}: {json.dumps(answer['error'])[:300]}"
+    hits = answer["hits"]
+    ids = [hit["_id"] for hit in hits["hits"]]
+    told = {"total": hits["total"]["value"], "ids": ids if is_sorted else sorted(ids)}
+    if "aggregations" in answer:
+        told["aggregations"] = answer["aggregations"]
+    return told
+
+
+def comparable(answer: Any) -> Any:
+    """An answer without the words of its error."""
+    return BAD if isinstance(answer, str) and answer.startswith(BAD) else answer
