@@ -11,15 +11,19 @@ from typing import Final
 
 from aiohttp import web
 
-from protocols.codec.answer import Answer, answer_of, encode_answer
+from protocols.callers import Caller, Proxies
+from protocols.codec.answer import Answer, answer_of, common_lines, encode_answer
 from protocols.codec.frame import FrameLimits
 from protocols.codec.rest import VERBS, Head, Rules, decode
 from protocols.codec.route import RouteTable
+from protocols.crowd import CROWDED_S, Crowd
 from protocols.http_connection import Client, HttpConnection, Upgrade
-from protocols.locality import foreign
+from protocols.locality import foreign, is_local
+from protocols.tls import Certificates, Door, open_door
+from protocols.tls.identity import user_of
 from router.actions import ActionTable
 from router.envelope import Connection, Json, Response, refusal
-from router.errors import RouterError
+from router.errors import RouterError, TooSoonError
 from router.ports import ConnectionObserver, Dispatcher
 from router.settings import Settings
 
@@ -37,6 +41,7 @@ class HttpListener:
         upgrade: Serves one WebSocket, from the handshake to its end, on any path. A request
             that it declines is answered with what it returns. None: there are no WebSockets.
         guard: Whether only requests that are local in fact are answered (`locality`).
+        crowd: Counts the connections of each address.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -46,6 +51,7 @@ class HttpListener:
         settings: Settings,
         *,
         observer: ConnectionObserver,
+        crowd: Crowd,
         node: str,
         readiness: Callable[[], bool],
         metrics: Callable[[], tuple[bytes, str]],
@@ -66,9 +72,15 @@ class HttpListener:
         self._guard = guard
         self._origins = {name.strip() for name in settings.http.allow_origin.split(",")}
         self._max_connections = settings.limits.connections
+        self._tls = settings.tls
+        self._crowd = crowd
+        self._proxies = Proxies(settings.http)
+        self._common = common_lines(node, hsts_s=0)
+        self._common_secure = common_lines(node, hsts_s=settings.tls.hsts_s)
         self._connections: set[HttpConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | Door | None = None
+        self._manager: web.Server
         self._is_stopping = False
         self._date = ""
         self._date_second = 0
@@ -79,15 +91,18 @@ class HttpListener:
             "/metrics": self._measured,
         }
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port is returned, since 0 lets the system choose one.
+    async def start(self, host: str, port: int, *, certificates: Certificates | None = None) -> int:
+        """Listen, with TLS if there are certificates; 0 lets the system choose the port.
 
         Raises:
             OSError: The port is in use, or the address isn't this machine's.
         """
-        manager = web.Server(_unused)
+        self._manager = web.Server(_unused)
+        if certificates is not None:
+            self._server = await open_door(self, certificates, self._tls, (host, port))
+            return self._server.port
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: HttpConnection(manager, self), host, port, backlog=_BACKLOG
+            self.make_connection, host, port, backlog=_BACKLOG
         )
         found: int = self._server.sockets[0].getsockname()[1]
         return found
@@ -111,6 +126,25 @@ class HttpListener:
         for connection in tuple(self._connections):
             connection.force_close()
 
+    # -- what the door asks ----------------------------------------------------------------
+
+    def make_connection(self) -> HttpConnection:
+        """The protocol of a client that was let in."""
+        return HttpConnection(self._manager, self)
+
+    def may_enter(self, address: str) -> bool:
+        """Whether that address may have one more connection."""
+        return self._crowd.has_room(address)
+
+    def turned_away(self, reason: str) -> None:
+        """Count a client that TLS was not begun or ended with."""
+        self._observer.refused("http", reason)
+
+    def plain_answer(self) -> bytes:
+        """Tells a client that it should have begun with TLS."""
+        error = RouterError("network.http.unexpected_error", "this port speaks TLS: use https")
+        return self._encode(answer_of(refusal(error), None, self._node), None, "close")
+
     # -- what connections ask --------------------------------------------------------------
 
     def opened(self, connection: HttpConnection) -> RouterError | None:
@@ -120,11 +154,22 @@ class HttpListener:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._observer.opened("http")
+        self._crowd.enter(connection.address)
         if self._is_stopping:
             return RouterError("api.process.shutting_down")
         if len(self._connections) > self._max_connections:
             return RouterError("api.process.overloaded")
+        if self._crowd.excess(connection.address):
+            return TooSoonError("network.entrypoint.too_many_connections", retry_after_s=CROWDED_S)
         return None
+
+    def lost(self, connection: HttpConnection) -> None:
+        """Count a TCP connection out of its address's."""
+        self._crowd.leave(connection.address)
+
+    def certified(self, transport: asyncio.BaseTransport) -> str:
+        """The user that a client's certificate names, empty without one."""
+        return user_of(transport, self._tls)
 
     def closed(self, connection: HttpConnection) -> None:
         """Count a connection out; what it still has at work goes on."""
@@ -137,9 +182,20 @@ class HttpListener:
         self._tasks.discard(connection.task)
         self.closed(connection)
 
-    def refuse_upgrade(self, head: Head, address: str) -> RouterError | None:
+    def refuse_upgrade(self, head: Head, client: Client) -> RouterError | None:
         """Why a client may not upgrade, None if it may."""
-        return self._stranger(head, address)
+        return self._stranger(head, client.address)
+
+    def describe(self, head: Head, client: Client) -> Connection:
+        """The client's connection, as requests name it."""
+        return Connection(
+            client.id,
+            "http",
+            self._caller(head, client).address if self._proxies else client.address,
+            headers=head.headers,
+            is_gone=client.is_gone,
+            certified=client.certified,
+        )
 
     async def respond(self, head: Head, body: bytes, client: Client) -> Answer:
         """The answer to a request, whatever it is."""
@@ -153,9 +209,7 @@ class HttpListener:
         service = self._services.get(head.path)
         if service is not None and head.verb in ("GET", "HEAD"):
             return service(head)
-        connection = Connection(
-            client.id, "http", client.address, headers=head.headers, is_gone=client.is_gone
-        )
+        connection = self.describe(head, client)
         try:
             request = decode(head, body, connection=connection, rules=self._rules, new_id=_new_id())
         except RouterError as error:
@@ -172,15 +226,20 @@ class HttpListener:
         """Count a client that is hung up on without an answer."""
         self._observer.refused("http", reason)
 
-    def encode(self, answer: Answer, head: Head | None, connection: str) -> bytes:
+    def encode(self, answer: Answer, head: Head | None, connection: str, client: Client) -> bytes:
         """The answer as bytes."""
+        return self._encode(answer, head, connection, is_secure=self._asks_hsts(head, client))
+
+    def _encode(
+        self, answer: Answer, head: Head | None, connection: str, *, is_secure: bool = False
+    ) -> bytes:
         now = int(time.time())
         if now != self._date_second:
             self._date_second, self._date = now, formatdate(now, usegmt=True)
         return encode_answer(
             answer,
             head,
-            node=self._node,
+            common=self._common_secure if is_secure else self._common,
             date=self._date,
             connection=connection,
             is_allowed=head is not None and self._may_show(head),
@@ -206,7 +265,16 @@ class HttpListener:
         response = Response(request_id=_request_id(head), status=200, result=result)
         return answer_of(response, head, self._node)
 
-    # -- who may ask -----------------------------------------------------------------------
+    # -- who asks, and may -----------------------------------------------------------------
+
+    def _caller(self, head: Head, client: Client) -> Caller:
+        return self._proxies.caller(Caller(client.address, client.is_secure), head.headers)
+
+    def _asks_hsts(self, head: Head | None, client: Client) -> bool:
+        # Never for localhost: the browser would then insist on TLS of every other program there.
+        if head is None or not (client.is_secure or self._proxies):
+            return False
+        return self._caller(head, client).is_secure and not is_local(head.headers)
 
     def _stranger(self, head: Head, address: str) -> RouterError | None:
         if self._guard():

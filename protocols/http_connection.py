@@ -18,6 +18,7 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from protocols.codec.answer import Answer
 from protocols.codec.rest import Head, head_of
 from protocols.http_parsing import collect, fault_of
+from router.envelope import Connection
 from router.errors import RouterError
 from router.settings import HttpSettings
 
@@ -29,7 +30,8 @@ _LINGER_S: Final = 1.0
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-Upgrade = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Upgrade = Callable[[web.BaseRequest, Connection], Awaitable[web.StreamResponse]]
+"""Serves a WebSocket, given the upgrade request and its connection, as HTTP describes it."""
 
 
 class Client(Protocol):
@@ -37,6 +39,8 @@ class Client(Protocol):
 
     id: str
     address: str
+    is_secure: bool
+    certified: str
 
     def is_gone(self) -> bool:
         """Whether nobody will read the answer."""
@@ -58,8 +62,17 @@ class Front(Protocol):
     def handed_over(self, connection: HttpConnection) -> None:
         """Told that the connection is HTTP no longer; `closed` follows all the same."""
 
-    def refuse_upgrade(self, head: Head, address: str) -> RouterError | None:
+    def lost(self, connection: HttpConnection) -> None:
+        """Told that the TCP connection is gone, whatever it had become."""
+
+    def certified(self, transport: asyncio.BaseTransport) -> str:
+        """The user that a client's certificate names, empty without one."""
+
+    def refuse_upgrade(self, head: Head, client: Client) -> RouterError | None:
         """Why a client may not upgrade, None if it may."""
+
+    def describe(self, head: Head, client: Client) -> Connection:
+        """The client's connection, as requests name it."""
 
     async def respond(self, head: Head, body: bytes, client: Client) -> Answer:
         """The answer to a request; raises nothing but cancellation."""
@@ -70,7 +83,7 @@ class Front(Protocol):
     def cut_off(self, reason: str) -> None:
         """Told that a client is hung up on without an answer."""
 
-    def encode(self, answer: Answer, head: Head | None, connection: str) -> bytes:
+    def encode(self, answer: Answer, head: Head | None, connection: str, client: Client) -> bytes:
         """The answer as bytes; `connection` is the header of that name, empty for none."""
 
 
@@ -91,7 +104,9 @@ class HttpConnection(RequestHandler):
         "_lingering",
         "_parse_error",
         "address",
+        "certified",
         "id",
+        "is_secure",
     )
 
     def __init__(self, manager: web.Server, front: Front) -> None:
@@ -115,6 +130,8 @@ class HttpConnection(RequestHandler):
         self._parse_error: RouterError | None = None
         self.id = str(uuid4())
         self.address = ""
+        self.certified = ""
+        self.is_secure = False
 
     @property
     def task(self) -> asyncio.Task[None]:
@@ -133,6 +150,9 @@ class HttpConnection(RequestHandler):
         super().connection_made(transport)
         peer = self.peername
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        if transport.get_extra_info("sslcontext") is not None:
+            self.is_secure = True
+            self.certified = self._front.certified(transport)
         self._fault = self._front.opened(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -140,6 +160,7 @@ class HttpConnection(RequestHandler):
         self._cancel_head_timer()
         self._fail_body("the connection was lost")
         self._front.closed(self)
+        self._front.lost(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -161,8 +182,8 @@ class HttpConnection(RequestHandler):
             )
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio: true keeps it open
-        """Answer what has arrived, then close; the client may still read."""
-        if self._payload_parser is not None or self._lingering:
+        """Answer what has arrived, then close; the client may still read, but not over TLS."""
+        if self._payload_parser is not None or self._lingering or self.is_secure:
             return False
         self._half_closed = True
         self._fail_body("the body ends early")
@@ -228,14 +249,14 @@ class HttpConnection(RequestHandler):
             connection = "close"
         else:
             connection = "keep-alive" if message.version == HttpVersion10 else ""
-        await self._write(self._front.encode(answer, head, connection))
+        await self._write(self._front.encode(answer, head, connection, self))
         return stays
 
     async def _hand_over(
         self, head: Head, message: RawRequestMessage, payload: StreamReader
     ) -> bool:
         upgrade = self._front.upgrade
-        refused = self._front.refuse_upgrade(head, self.address)
+        refused = self._front.refuse_upgrade(head, self)
         if refused is None and upgrade is None:
             refused = RouterError("trivium.unsupported.feature", "WebSocket")
         if refused is not None or upgrade is None:
@@ -246,14 +267,15 @@ class HttpConnection(RequestHandler):
             message, payload, self, StreamWriter(self, self._loop), task, self._loop
         )
         self._front.handed_over(self)
-        response = await upgrade(request)
+        response = await upgrade(request, self._front.describe(head, self))
         if self._payload_parser is None and self.transport is not None:
             await self.finish_response(request, response, None)
         return False
 
     async def _refuse(self, error: RouterError, head: Head | None) -> bool:
         self._lingering = True
-        await self._write(self._front.encode(self._front.refuse(error, head), head, "close"))
+        answer = self._front.refuse(error, head)
+        await self._write(self._front.encode(answer, head, "close", self))
         return False
 
     async def _apologise(self, error: Exception) -> None:
@@ -262,7 +284,7 @@ class HttpConnection(RequestHandler):
         _log.error("connection failed", request_id=answer.request_id, exc_info=error)
         if self._payload_parser is None:
             with suppress(ConnectionError):
-                await self._write(self._front.encode(answer, None, "close"))
+                await self._write(self._front.encode(answer, None, "close", self))
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -340,7 +362,8 @@ class HttpConnection(RequestHandler):
 
     async def _linger(self) -> None:
         transport = self.transport
-        if not self._lingering or self._half_closed or transport is None:
+        if not self._lingering or self._half_closed or transport is None or self.is_secure:
+            # TLS has a closing handshake of its own.
             return
         with suppress(OSError, RuntimeError):
             transport.write_eof()

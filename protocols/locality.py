@@ -32,9 +32,8 @@ def foreign(headers: Mapping[str, str], peer_address: str) -> str | None:
     """
     if not is_loopback(peer_address):
         return _sentence(f'the caller\'s address "{peer_address}" is not this machine')
-    host = headers.get("host")
-    if host is not None and not is_loopback(_host_of(host)):
-        return _sentence(f'the header Host names "{host}"')
+    if not is_local(headers):
+        return _sentence(f'the header Host names "{headers["host"]}"')
     origin = headers.get("origin")
     if origin is not None and not is_loopback(_host_of(origin.partition("://")[2])):
         return _sentence(f'the header Origin names "{origin}"')
@@ -46,6 +45,12 @@ def foreign(headers: Mapping[str, str], peer_address: str) -> str | None:
         if name == "forwarded" or name.startswith("x-forwarded-"):
             return _sentence(f"the header {name} says that the request was passed on")
     return None
+
+
+def is_local(headers: Mapping[str, str]) -> bool:
+    """Whether a request names this machine as its host; one without Host does."""
+    host = headers.get("host")
+    return host is None or is_loopback(_host_of(host))
 
 
 @lru_cache(maxsize=256)

@@ -8,16 +8,18 @@ import uuid
 from contextlib import suppress
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from protocols import websocket_handshake
 from protocols.codec import frame
 from protocols.codec.frame import FrameLimits
+from protocols.crowd import CROWDED_S, Crowd
 from protocols.websocket_connection import ConnectionLimits, WebSocketConnection
 from protocols.websocket_session import Terms, WebSocketSession
 from router.connections import Connections
 from router.envelope import Connection, refusal
-from router.errors import RouterError
+from router.errors import RouterError, TooSoonError
 from router.ports import ConnectionObserver, Dispatcher
 from router.settings import Settings
 
@@ -30,6 +32,7 @@ class WebSocketWire:
     Args:
         connections: Told of each connection, so that it can be sent notifications.
         node: This router's name, sent with every answer.
+        crowd: Counts the connections of each address.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class WebSocketWire:
         *,
         observer: ConnectionObserver,
         connections: Connections,
+        crowd: Crowd,
         node: str,
     ) -> None:
         self._router = router
         self._connections = connections
         self._settings = settings
         self._observer = observer
+        self._crowd = crowd
         self._sessions: set[WebSocketSession] = set()
         self._empty = asyncio.Event()
         limits = FrameLimits(
@@ -65,18 +70,24 @@ class WebSocketWire:
         """Open connections."""
         return len(self._sessions)
 
-    async def upgrade(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer an upgrade request and serve its connection; returns when that is gone."""
+    async def upgrade(self, request: web.BaseRequest, peer: Connection) -> web.StreamResponse:
+        """Answer an upgrade request and serve its connection; returns when that is gone.
+
+        Args:
+            peer: The connection, as HTTP describes it.
+        """
         transport = request.transport
         if transport is None:
             return Ended()
+        # The listener has counted the peer itself, which may be a proxy that serves many.
+        passed_on = "" if peer.address == request.remote else peer.address
         try:
-            self._admit()
+            self._admit(passed_on)
             transport.write(websocket_handshake.accept(request))
         except RouterError as error:
             return self._refuse(error)
-        session = self._open(transport, request)
-        self._enter(session)
+        session = self._open(transport, peer)
+        self._enter(session, passed_on)
         try:
             request.protocol.keep_alive(False)
             # The way that aiohttp's own WebSocket takes: bytes that came glued to the
@@ -89,7 +100,7 @@ class WebSocketWire:
             try:
                 await session.cancel()
             finally:
-                self._leave(session)
+                self._leave(session, passed_on)
         return Ended()
 
     async def stop(self, timeout_s: float) -> None:
@@ -119,36 +130,42 @@ class WebSocketWire:
 
     # -- inside -------------------------------------------------------------------------
 
-    def _admit(self) -> None:
+    def _admit(self, passed_on: str) -> None:
         if self._is_stopping:
             raise RouterError("network.entrypoint.shutting_down")
         if len(self._sessions) >= self._settings.limits.connections:
             raise RouterError("api.process.overloaded")
+        if passed_on and not self._crowd.has_room(passed_on):
+            raise TooSoonError("network.entrypoint.too_many_connections", retry_after_s=CROWDED_S)
 
-    def _enter(self, session: WebSocketSession) -> None:
+    def _enter(self, session: WebSocketSession, passed_on: str) -> None:
         self._sessions.add(session)
         self._connections.opened(session.id, session)
         self._empty.clear()
         self._observer.opened("websocket")
+        if passed_on:
+            self._crowd.enter(passed_on)
 
-    def _leave(self, session: WebSocketSession) -> None:
+    def _leave(self, session: WebSocketSession, passed_on: str) -> None:
         self._sessions.discard(session)
         self._connections.closed(session.id)
         if not self._sessions:
             self._empty.set()
         self._observer.closed("websocket")
+        if passed_on:
+            self._crowd.leave(passed_on)
 
-    def _open(self, transport: asyncio.Transport, request: web.BaseRequest) -> WebSocketSession:
+    def _open(self, transport: asyncio.Transport, peer: Connection) -> WebSocketSession:
         wire = WebSocketConnection(transport, self._limits)
         session = WebSocketSession(
             wire,
             self._router,
-            peer=Connection(
+            peer=msgspec.structs.replace(
+                peer,
                 id=str(uuid.uuid4()),
                 wire="websocket",
-                address=request.remote or "",
                 is_gone=lambda: not wire.is_open,
-                headers={sys.intern(name.lower()): v for name, v in request.headers.items()},
+                headers={sys.intern(name): value for name, value in peer.headers.items()},
             ),
             terms=self._terms,
             observer=self._observer,
@@ -163,7 +180,7 @@ class WebSocketWire:
             body=frame.encode(refusal(error), node=self._terms.node),
             content_type="application/json",
             # RFC 6455 section 4.4: tells the version that would have been accepted.
-            headers={"Sec-WebSocket-Version": "13"},
+            headers={"Sec-WebSocket-Version": "13", **error.headers},
         )
         # What follows was meant for a WebSocket, and must not be read as HTTP.
         response.force_close()

@@ -49,9 +49,11 @@ def _never() -> bool:
 class Connection(msgspec.Struct, frozen=True):
     """One client's connection, as the wire that holds it describes it.
 
-    `client_id` is what the client calls itself (MQTT), else the empty string; `headers`
-    are those of the HTTP request or of the WebSocket upgrade, names in lower case. Once
-    `is_gone`, nobody reads its answers: requests that still wait for a place are dropped.
+    `address` is the client's own where a proxy that is believed tells it. `client_id` is what
+    the client calls itself (MQTT), else the empty string; `headers` are those of the HTTP
+    request or of the WebSocket upgrade, names in lower case. `certified` is the user that its
+    certificate names, verified by TLS; empty without one. Once `is_gone`, nobody reads its
+    answers: requests that still wait for a place are dropped.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Connection(msgspec.Struct, frozen=True):
     client_id: str = ""
     headers: Mapping[str, str] = _NO_HEADERS
     is_gone: Callable[[], bool] = _never
+    certified: str = ""
 
     def __repr__(self) -> str:
         # Headers and arguments may hold tokens and passwords, and this ends up in logs.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from router.sources import BadSettingError, Given, from_environment, from_file, from_flags, meant
 
@@ -21,6 +22,12 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _networks(value: str) -> str:
+    for name in filter(None, map(str.strip, value.split(","))):
+        ip_network(name)
+    return value
+
+
 class ServerSettings(Section):
     """Where the router listens."""
 
@@ -29,6 +36,48 @@ class ServerSettings(Section):
     stop_timeout_s: float = Field(
         10.0, gt=0, description="Seconds that requests at work get to finish when stopping."
     )
+
+
+class TlsSettings(Section):
+    """TLS: HTTP, WebSocket and MQTT speak it once there is a certificate."""
+
+    certificate: str = Field(
+        "", description="PEM file of the certificate, and those between it and its CA."
+    )
+    key: str = Field("", description="PEM file of its key; empty if the certificate's holds it.")
+    key_password: str = Field("", description="Of the key, if that is encrypted.")
+    min_version: Literal["1.2", "1.3"] = Field("1.2", description="Oldest version spoken.")
+    client_certificates: Literal["off", "optional", "required"] = Field(
+        "off", description="Whether clients show certificates; a bad one ends the connection."
+    )
+    client_ca: str = Field("", description="PEM file of the CAs that client certificates are of.")
+    client_user: Literal["common_name", "dns", "email", "uri"] = Field(
+        "common_name",
+        description="Which name of a client's certificate is its user's id: that of its subject, "
+        "or its alternative name of a kind. It must have just one.",
+    )
+    client_user_prefix: str = Field("", description="What the user's id has before that name.")
+    handshake_timeout_s: float = Field(10.0, gt=0, description="Seconds a handshake may take.")
+    handshakes: int = Field(
+        500, ge=1, description="Handshakes of a port that go on at a time; one more is hung up on."
+    )
+    handshakes_per_address: int = Field(100, ge=1, description="The same, from one address.")
+    reload_s: float = Field(
+        10.0,
+        ge=0.1,
+        description="Seconds between two looks whether the files have changed; SIGHUP looks at "
+        "once.",
+    )
+    hsts_s: int = Field(
+        31_536_000,
+        ge=0,
+        description="Seconds that browsers shall insist on TLS for this host; 0 doesn't ask them.",
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a certificate."""
+        return bool(self.certificate)
 
 
 class FrameSettings(Section):
@@ -47,6 +96,9 @@ class LimitSettings(Section):
         50_000, ge=0, description="Requests that wait for a place; one more is refused with 503."
     )
     connections: int = Field(20_000, ge=1, description="Open connections of one listener.")
+    connections_per_address: int = Field(
+        5_000, ge=0, description="Open connections of one address, on all ports; 0 is any number."
+    )
     requests_per_connection: int = Field(
         1_000, ge=1, description="Unanswered requests of one connection; then it isn't read from."
     )
@@ -105,6 +157,15 @@ class AccessSettings(Section):
 class HttpSettings(Section):
     """The HTTP wire."""
 
+    proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        "",
+        description="Addresses and networks of proxies, comma separated (10.0.0.0/8, ::1), that "
+        "are believed what they say of their clients; their clients' limits are not theirs.",
+    )
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        "x-forwarded-for",
+        description="The header in which they say it; the other one is not looked at.",
+    )
     allow_origin: str = Field("*", description="Origins that may call, comma separated; * is any.")
     max_encodings: int = Field(3, ge=1, description="Layers of Content-Encoding.")
     header_timeout_s: float = Field(10.0, gt=0, description="Seconds to send a request's head.")
@@ -137,6 +198,12 @@ class MqttSettings(Section):
 
     enabled: bool = Field(True, description="Whether to listen for MQTT at all.")
     port: int = Field(1883, ge=0, le=65535, description="Kuzzle's MQTT port.")
+    tls_port: int = Field(
+        8883, ge=0, le=65535, description="MQTT over TLS, where there is a certificate."
+    )
+    plain: Literal["loopback", "everywhere", "off"] = Field(
+        "loopback", description="Where the port without TLS listens beside the one with it."
+    )
     request_topic: str = Field(
         "Kuzzle/request", pattern=_TOPIC, description="Where clients publish requests."
     )
@@ -297,6 +364,7 @@ class Settings(Section):
     """All settings of one router."""
 
     server: ServerSettings = ServerSettings()
+    tls: TlsSettings = TlsSettings()
     frame: FrameSettings = FrameSettings()
     limits: LimitSettings = LimitSettings()
     logins: LoginSettings = LoginSettings()
@@ -367,6 +435,7 @@ def _read(table: type[Section], key: str, name: str, given: Given) -> object:
         return getattr(given.read(table, name), name)
     except ValidationError as error:
         expected = error.errors()[0]["msg"].removeprefix("Input should be ")
+        expected = expected.removeprefix("Value error, ")
         raise BadSettingError(f"{key} = {given} ({given.source}): expected {expected}") from None
 
 

@@ -12,6 +12,8 @@ from access.register import make_register
 from controllers.device_manager.engines import Engines
 from controllers.device_manager.models import Models
 from controllers.table import Surroundings, build_table
+from protocols.callers import Proxies
+from protocols.crowd import Crowd
 from protocols.http import HttpListener
 from protocols.mqtt import MqttListener
 from protocols.websocket import WebSocketWire
@@ -97,11 +99,14 @@ class Wires:
     """The listeners of one router."""
 
     def __init__(self, core: Core, settings: Settings, *, is_ready: Callable[[], bool]) -> None:
+        proxies = Proxies(settings.http)
+        crowd = Crowd(settings.limits.connections_per_address, proxies.believes)
         self.websocket = WebSocketWire(
             core.router,
             settings,
             observer=core.observer,
             connections=core.connections,
+            crowd=crowd,
             node=core.node,
         )
         self.http = HttpListener(
@@ -109,6 +114,7 @@ class Wires:
             core.table,
             settings,
             observer=core.observer,
+            crowd=crowd,
             node=core.node,
             readiness=is_ready,
             metrics=core.observer.render,
@@ -119,6 +125,7 @@ class Wires:
             settings,
             observer=core.observer,
             connections=core.connections,
+            crowd=crowd,
             node=core.node,
         )
 

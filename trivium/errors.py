@@ -1,4 +1,7 @@
-"""Errors that an application raises and catches: the catalogue's, its own, and answered ones."""
+"""Errors that an application raises and catches: the catalogue's, its own, and answered ones.
+
+Also the one that says why a router can't start.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,16 @@ from router.catalogue import CATALOGUE, Entry
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 
-__all__ = ["AnsweredError", "Errors", "RouterError"]
+__all__ = ["AnsweredError", "Errors", "RouterError", "StartError"]
 
 _ID: Final = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 
 # Domains below are the peer's and this router's own.
 _FIRST_DOMAIN: Final = 0x40
+
+
+class StartError(Exception):
+    """The router can't start; the message is one line that says why and what to do."""
 
 
 class AnsweredError(RouterError):

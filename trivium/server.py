@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import structlog
 
@@ -18,7 +17,11 @@ from router.settings import Settings
 from storage.contract import Storage, StoreOpenError
 from trivium.app import App
 from trivium.assembly import Core, Wires
+from trivium.errors import StartError
+from trivium.listeners import Listeners
 from trivium.sdk import Sdk
+
+__all__ = ["Server", "StartError", "running"]
 
 _log = structlog.get_logger("trivium.server")
 
@@ -30,10 +33,6 @@ _PATIENCE_S = 0.5
 
 # How often a store is asked again that was open, but went away before it was made ready.
 _ASK_EVERY_S = 0.5
-
-
-class StartError(Exception):
-    """The router can't start; the message is one line that says why and what to do."""
 
 
 class Server:
@@ -58,15 +57,15 @@ class Server:
         self.settings = settings
         self.host = settings.server.host
         self.port = 0
-        self.mqtt_port = 0
+        self.mqtt_port = self.mqtt_tls_port = 0
         self._is_ready = False
         self._undo = contextlib.AsyncExitStack()
-        self._stops: list[Callable[[float], Awaitable[None]]] = []
         try:
             self.core = Core(app, settings, storage, private)
         except (RouterError, ValueError) as error:
             raise StartError(f"the application can't be served: {error}") from error
         self.wires = Wires(self.core, settings, is_ready=self._has_room)
+        self._listeners = Listeners(self.wires, settings)
 
     @property
     def sdk(self) -> Sdk:
@@ -95,10 +94,21 @@ class Server:
             self.app.start(self.core.router, self.settings)
             undo.callback(self.app.stop)
             undo.push_async_callback(self._finish)
-            await self._listen_and_open(opening)
+            await self._listen_and_open(opening, undo)
             self._undo = undo.pop_all()
         self._is_ready = True
-        _log.info("serving", host=self.host, port=self.port, mqtt_port=self.mqtt_port)
+        _log.info(
+            "serving",
+            host=self.host,
+            port=self.port,
+            mqtt_port=self.mqtt_port,
+            mqtt_tls_port=self.mqtt_tls_port,
+            tls=self.settings.tls.is_on,
+        )
+
+    async def refresh(self) -> None:
+        """Read the certificates anew; bad ones are logged, and those before them stay."""
+        await self._listeners.refresh()
 
     async def stop(self) -> None:
         """Let no new work in, finish what was let in (bounded), say good-bye, close the store."""
@@ -110,13 +120,15 @@ class Server:
     def _has_room(self) -> bool:
         return self._is_ready and not self.core.admission.is_full
 
-    async def _listen_and_open(self, opening: asyncio.Task[None]) -> None:
+    async def _listen_and_open(
+        self, opening: asyncio.Task[None], undo: contextlib.AsyncExitStack
+    ) -> None:
         if opening.done():
             opening.result()
-            await self._listen()
+            await self._listen(undo)
             return
         self.core.admission.hold("services.storage.unavailable", "it is not open yet")
-        await self._listen()
+        await self._listen(undo)
         ports = {"port": self.port, "mqtt_port": self.mqtt_port}
         _log.warning("waiting for the store", host=self.host, **ports)
         await opening
@@ -144,26 +156,18 @@ class Server:
                     raise
             await asyncio.sleep(_ASK_EVERY_S)
 
-    async def _listen(self) -> None:
-        port, mqtt = self.settings.server.port, self.settings.mqtt
-        try:
-            self.port = await self.wires.http.start(self.host, port)
-        except OSError as error:
-            raise _unusable(self.host, port, "server.port", "--port", error) from error
-        self._stops += [self.wires.http.stop, self.wires.websocket.stop]
-        if not mqtt.enabled:
-            return
-        try:
-            self.mqtt_port = await self.wires.mqtt.start(self.host, mqtt.port)
-        except OSError as error:
-            raise _unusable(self.host, mqtt.port, "mqtt.port", "--mqtt-port", error) from error
-        self._stops.append(self.wires.mqtt.stop)
+    async def _listen(self, undo: contextlib.AsyncExitStack) -> None:
+        await self._listeners.start()
+        await undo.enter_async_context(self._listeners.watching())
+        found = self._listeners
+        self.port, self.mqtt_port = found.port, found.mqtt_port
+        self.mqtt_tls_port = found.mqtt_tls_port
 
     async def _finish(self) -> None:
         now = asyncio.get_running_loop().time
         ends = now() + self.settings.server.stop_timeout_s
         self.core.admission.close()
-        await asyncio.gather(*(stop(ends - now()) for stop in self._stops))
+        await asyncio.gather(*(stop(ends - now()) for stop in self._listeners.stops))
         await self.core.admission.drain(max(ends - now(), _LEAST_S))
         await self.core.events.settle(max(ends - now(), _LEAST_S))
 
@@ -191,13 +195,3 @@ async def running(
         yield server
     finally:
         await server.stop()
-
-
-def _unusable(host: str, port: int, setting: str, flag: str, error: OSError) -> StartError:
-    if error.errno == errno.EADDRINUSE:
-        return StartError(
-            f"port {port} of {host} is in use; name another one ({flag} N, or {setting} in the "
-            "settings), or let --auto-port take the next free one"
-        )
-    reason = error.strerror or str(error)
-    return StartError(f"can't listen on {host}:{port} ({setting}): {reason}")

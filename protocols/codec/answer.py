@@ -30,6 +30,17 @@ _CORS: Final = (
     "Access-Control-Allow-Methods: GET,POST,PUT,PATCH,DELETE,OPTIONS,HEAD\r\n"
     "Access-Control-Allow-Credentials: true\r\n"
 )
+# OWASP, "REST Security Cheat Sheet", security headers: an answer is what its content type says,
+# is nobody's to keep (some hold tokens), and no part of a page. An action may say otherwise.
+_SAFE: Final = {
+    "cache-control": "Cache-Control: no-store\r\n",
+    "x-content-type-options": "X-Content-Type-Options: nosniff\r\n",
+    "x-frame-options": "X-Frame-Options: DENY\r\n",
+    "content-security-policy": (
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+    ),
+}
+_ALL_SAFE: Final = "".join(_SAFE.values())
 # RFC 9110, 5.6.2, less the characters that nobody uses.
 _NO_TOKEN: Final = re.compile(r"[^A-Za-z0-9_-]")
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
@@ -56,13 +67,24 @@ def answer_of(response: Response, head: Head | None, node: str) -> Answer:
     return Answer(status, body, response.request_id, response.headers, response.etag)
 
 
+def common_lines(node: str, *, hsts_s: int) -> str:
+    """The header lines that all answers of a listener share.
+
+    Args:
+        hsts_s: How long browsers shall insist on TLS (RFC 6797); 0 doesn't ask them.
+    """
+    hsts = f"Strict-Transport-Security: max-age={hsts_s}\r\n" if hsts_s else ""
+    return f"X-Kuzzle-Node: {node}\r\nAccept-Encoding: gzip,deflate,identity\r\n{_CORS}{hsts}"
+
+
 def encode_answer(
-    answer: Answer, head: Head | None, *, node: str, date: str, connection: str, is_allowed: bool
+    answer: Answer, head: Head | None, *, common: str, date: str, connection: str, is_allowed: bool
 ) -> bytes:
     """The response as bytes.
 
     Args:
         head: Of the request; None where it couldn't be read.
+        common: See `common_lines`.
         date: As RFC 9110, 5.6.7 writes it.
         connection: The `Connection` header, empty for none.
         is_allowed: Whether a browser may show the answer to the page that asked.
@@ -72,9 +94,7 @@ def encode_answer(
     lines = [
         f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}\r\n"
         f"X-Kuzzle-Request-Id: {_line(answer.request_id)}\r\n"
-        f"X-Kuzzle-Node: {node}\r\n"
-        "Accept-Encoding: gzip,deflate,identity\r\n"
-        f"{_CORS}"
+        f"{common}{_safe(answer.headers)}"
         f"Content-Type: {answer.content_type}\r\n"
         f"Content-Encoding: {coding}\r\n"
         f"Date: {date}\r\n"
@@ -95,6 +115,13 @@ def encode_answer(
     lines.append("\r\n")
     text = "".join(lines).encode("utf-8", "replace")
     return text if head is not None and head.verb == "HEAD" else text + body
+
+
+def _safe(headers: Mapping[str, str]) -> str:
+    if not headers:
+        return _ALL_SAFE
+    own = {name.lower() for name in headers}
+    return "".join(line for name, line in _SAFE.items() if name not in own)
 
 
 def _coded(body: bytes, accept_encoding: str | None) -> tuple[bytes, str]:

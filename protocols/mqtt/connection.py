@@ -38,12 +38,17 @@ class Host(Protocol):
     def max_unsent_bytes(self) -> int:
         """Bytes that wait for a slow reader before it is cut off."""
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the next client is refused."""
+    def certified(self, transport: asyncio.BaseTransport) -> str:
+        """The user that a client's certificate names, empty without one."""
 
-    def opened(self, connection: MqttConnection) -> None:
+    def is_full(self, address: str) -> bool:
+        """Whether the next client is refused, if it comes from that address."""
+
+    def opened(self, connection: MqttConnection, address: str) -> None:
         """A TCP connection was made."""
+
+    def lost(self, address: str) -> None:
+        """A TCP connection is gone, though what it sent may still be to be done."""
 
     def named(self, connection: MqttConnection) -> None:
         """Its client is let in and has a client id."""
@@ -100,11 +105,19 @@ class MqttConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if peer else ""
-        connection = Connection(id=str(uuid.uuid4()), wire="mqtt", address=address)
-        self._session = Session(
-            self._host.terms, connection, now=self._loop.time(), is_full=self._host.is_full
+        connection = Connection(
+            id=str(uuid.uuid4()),
+            wire="mqtt",
+            address=address,
+            certified=self._host.certified(transport),
         )
-        self._host.opened(self)
+        self._session = Session(
+            self._host.terms,
+            connection,
+            now=self._loop.time(),
+            is_full=self._host.is_full(address),
+        )
+        self._host.opened(self, address)
         self._arm()
 
     def data_received(self, data: bytes) -> None:
@@ -124,6 +137,7 @@ class MqttConnection(asyncio.Protocol):
         for timer in (self._timer, self._slow_timer):
             if timer is not None:
                 timer.cancel()
+        self._host.lost(self._session.connection.address)
         self._host.left(self)
         if not self._session.has_more:
             self._conclude()
@@ -250,7 +264,8 @@ class MqttConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_S, transport.abort)
-        if self._session.said_goodbye or transport.is_closing():
+        if self._session.said_goodbye or transport.is_closing() or not transport.can_write_eof():
+            # TLS has a closing handshake of its own.
             transport.close()
             return
         # Closing with bytes unread would reset the connection, and the client might never

@@ -7,26 +7,30 @@ import contextlib
 from typing import Final
 
 from protocols.codec.mqtt.reasons import Reason
+from protocols.crowd import Crowd
 from protocols.mqtt.connection import LINGER_S, MqttConnection
 from protocols.mqtt.job import Job
 from protocols.mqtt.terms import Terms, terms_of
+from protocols.tls import Certificates, Door, open_door
+from protocols.tls.identity import user_of
 from router.connections import Connections
 from router.envelope import Request
 from router.ports import ConnectionObserver, Dispatcher
 from router.settings import Settings
 
 SPARE_CONNECTIONS: Final = 64
-"""Connections above the limit that are kept to be told so; further ones are dropped."""
+"""Connections above a limit that are kept to be told so; further ones are dropped."""
 
 BACKLOG: Final = 1_024
 
 
 class MqttListener:
-    """Serves MQTT 3.1, 3.1.1 and 5 on one port.
+    """Serves MQTT 3.1, 3.1.1 and 5, on a port with TLS, one without, or both.
 
     Args:
         connections: Told of each connection, so that it can be sent notifications.
         node: This router's name, sent with every answer.
+        crowd: Counts the connections of each address.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class MqttListener:
         *,
         observer: ConnectionObserver,
         connections: Connections,
+        crowd: Crowd,
         node: str,
     ) -> None:
         self.terms: Terms = terms_of(settings, node)
@@ -43,7 +48,9 @@ class MqttListener:
         self._router = router
         self._observer = observer
         self._max_connections = settings.limits.connections
-        self._server: asyncio.Server | None = None
+        self._tls = settings.tls
+        self._crowd = crowd
+        self._servers: list[asyncio.Server | Door] = []
         self._connections: set[MqttConnection] = set()
         self._open = connections
         self._clients: dict[str, MqttConnection] = {}
@@ -56,18 +63,24 @@ class MqttListener:
         """Open connections."""
         return len(self._connections)
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port, which the system chooses for 0.
+    async def start(self, host: str, port: int, *, certificates: Certificates | None = None) -> int:
+        """Listen, with TLS if there are certificates; once for each port.
+
+        Returns:
+            The port, which the system chooses for 0.
 
         Raises:
             OSError: The address can't be listened on.
         """
         self._loop = asyncio.get_running_loop()
-        self._server = await self._loop.create_server(
-            lambda: MqttConnection(self), host, port, backlog=BACKLOG
-        )
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
+        if certificates is not None:
+            door = await open_door(self, certificates, self._tls, (host, port))
+            self._servers.append(door)
+            return door.port
+        server = await self._loop.create_server(self.make_connection, host, port, backlog=BACKLOG)
+        self._servers.append(server)
+        found: int = server.sockets[0].getsockname()[1]
+        return found
 
     async def stop(self, timeout_s: float) -> None:
         """Take nothing more in, finish what was let in, say goodbye and close.
@@ -75,9 +88,10 @@ class MqttListener:
         Requests that are still at work after `timeout_s` are cancelled; it returns a few
         seconds later than that at most. Does nothing before `start`.
         """
-        if self._server is None:
+        if not self._servers:
             return
-        self._server.close()
+        for server in self._servers:
+            server.close()
         deadline = self._loop.time() + timeout_s
         for connection in list(self._connections):
             connection.pause()
@@ -87,21 +101,48 @@ class MqttListener:
         await self._finish(deadline)
         await self._cancel()
 
+    # -- for the doors ------------------------------------------------------------------
+
+    def make_connection(self) -> MqttConnection:
+        """The protocol of a client that was let in."""
+        return MqttConnection(self)
+
+    def may_enter(self, address: str) -> bool:
+        """Whether that address may have one more connection."""
+        return self._crowd.has_room(address)
+
+    def turned_away(self, reason: str) -> None:
+        """Count a client that TLS was not begun or ended with."""
+        self.refused(reason)
+
+    def plain_answer(self) -> bytes:
+        """Nothing: no packet of MQTT says it."""
+        return b""
+
     # -- for the connections ------------------------------------------------------------
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the next client is refused."""
-        return len(self._connections) >= self._max_connections
+    def certified(self, transport: asyncio.BaseTransport) -> str:
+        """The user that a client's certificate names, empty without one."""
+        return user_of(transport, self._tls)
 
-    def opened(self, connection: MqttConnection) -> None:
+    def is_full(self, address: str) -> bool:
+        """Whether the next client is refused, if it comes from that address."""
+        return len(self._connections) >= self._max_connections or not self._crowd.has_room(address)
+
+    def opened(self, connection: MqttConnection, address: str) -> None:
         """A TCP connection was made."""
         self._connections.add(connection)
         self._open.opened(connection.id, connection)
         self._observer.opened("mqtt")
-        if len(self._connections) > self._max_connections + SPARE_CONNECTIONS:
+        self._crowd.enter(address)
+        excess = max(len(self._connections) - self._max_connections, self._crowd.excess(address))
+        if excess > SPARE_CONNECTIONS:
             self.refused("connections")
             connection.abort()
+
+    def lost(self, address: str) -> None:
+        """A TCP connection is gone, though what it sent may still be to be done."""
+        self._crowd.leave(address)
 
     def named(self, connection: MqttConnection) -> None:
         """Its client is let in; an older connection of that client gives way.

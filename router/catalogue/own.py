@@ -13,6 +13,15 @@ ENTRIES: Final = {
     "network.http.too_slow": Entry(
         0x03018002, 408, "The request took longer than %s seconds to arrive."
     ),
+    "network.http.ratelimit_exceeded": Entry(
+        0x03018003, 429, "Your address sends more requests than the settings allow; slow down."
+    ),
+    "network.mqtt.ratelimit_exceeded": Entry(
+        0x03028001, 429, "This connection sends more requests than the settings allow; slow down."
+    ),
+    "network.entrypoint.too_many_connections": Entry(
+        0x03048001, 429, "Your address has more connections than the settings allow."
+    ),
     "services.storage.version_conflict": Entry(
         0x01018001,
         409,

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from router.envelope import Connection
 from router.settings import HttpSettings, LimitSettings, Settings
 from tests.support.http_house import NODE, House, open_house, until
 from tests.support.raw_http import RawAnswer, get, post
@@ -415,7 +416,7 @@ class TestUpgrades:
     async def test_an_upgrade_goes_to_whom_it_is_for(self) -> None:
         seen: list[str] = []
 
-        async def decline(request: web.BaseRequest) -> web.StreamResponse:
+        async def decline(request: web.BaseRequest, peer: Connection) -> web.StreamResponse:
             seen.append(request.path)
             return web.Response(status=418)
 
@@ -424,7 +425,7 @@ class TestUpgrades:
             assert (answer.status, seen) == (418, ["/any/path"])
 
     async def test_strangers_may_not_upgrade(self) -> None:
-        async def never(request: web.BaseRequest) -> web.StreamResponse:
+        async def never(request: web.BaseRequest, peer: Connection) -> web.StreamResponse:
             raise AssertionError("a stranger came through")
 
         async with open_house(upgrade=never) as house:
@@ -434,7 +435,7 @@ class TestUpgrades:
     async def test_what_was_handed_over_is_not_stopped_here(self) -> None:
         reached, ended = asyncio.Event(), asyncio.Event()
 
-        async def serve(request: web.BaseRequest) -> web.StreamResponse:
+        async def serve(request: web.BaseRequest, peer: Connection) -> web.StreamResponse:
             reached.set()
             await ended.wait()
             return web.Response(status=418)
@@ -449,7 +450,7 @@ class TestUpgrades:
             assert (await client.read()).status == 418
 
     async def test_a_fault_ends_its_connection_only(self) -> None:
-        async def stumble(request: web.BaseRequest) -> web.StreamResponse:
+        async def stumble(request: web.BaseRequest, peer: Connection) -> web.StreamResponse:
             raise ZeroDivisionError("made for the test")
 
         async with open_house(upgrade=stumble) as house:

@@ -22,6 +22,7 @@ from protocols.codec.mqtt.packets import (
 )
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
+from protocols.crowd import Crowd
 from protocols.mqtt import MqttListener
 from router.connections import Connections
 from router.envelope import Request, Response
@@ -450,6 +451,7 @@ class TestStopping:
             Settings(),
             observer=CountingObserver(),
             connections=Connections(),
+            crowd=Crowd(0),
             node="n",
         )
         await bounded(listener.stop(BOUND_S))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.codec.answer import Answer, encode_answer
+from protocols.codec.answer import Answer, common_lines, encode_answer
 from protocols.codec.frame import FrameLimits
 from protocols.codec.rest import Rules, decode, head_of
 from protocols.codec.route import RouteTable
@@ -65,7 +65,7 @@ def test_any_answer_is_one_message(
     data = encode_answer(
         Answer(status, body, request_id, added),
         head_of("GET", "/", headers),
-        node="n",
+        common=common_lines("n", hsts_s=0),
         date="d",
         connection="",
         is_allowed=True,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from protocols.crowd import Crowd
 from protocols.http import HttpListener
 from protocols.http_connection import Upgrade
 from router.dispatch import Router
@@ -46,6 +47,7 @@ class House:
             table,
             settings,
             observer=self.observer,
+            crowd=Crowd(settings.limits.connections_per_address),
             node=NODE,
             readiness=lambda: self.is_ready,
             metrics=lambda: (b"requests_total 1\n", "text/plain; version=0.0.4"),

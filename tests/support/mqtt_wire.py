@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from protocols.codec.mqtt.encode import encode
 from protocols.codec.mqtt.packets import V5, Connack, Connect, Disconnect, Packet, Publish
 from protocols.codec.mqtt.stream import Decoder
+from protocols.crowd import Crowd
 from protocols.mqtt import MqttListener
 from router.actions import Action
 from router.connections import Connections
@@ -58,11 +59,13 @@ async def listening(
             controller="test", name="record", handler=record, places=nowhere, summary="For tests."
         )
     )
+    settings = settings or Settings()
     listener = MqttListener(
         router or small_router(table),
-        settings or Settings(),
+        settings,
         observer=observer,
         connections=connections,
+        crowd=Crowd(settings.limits.connections_per_address),
         node="node-1",
     )
     port = await listener.start("127.0.0.1", 0)

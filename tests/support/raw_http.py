@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 from typing import Any, NamedTuple
 
@@ -39,8 +40,11 @@ class RawClient:
         self._writer = writer
 
     @classmethod
-    async def connect(cls, port: int, *, limit: int = 2**20) -> RawClient:
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=limit))
+    async def connect(
+        cls, port: int, *, limit: int = 2**20, tls: ssl.SSLContext | None = None
+    ) -> RawClient:
+        async with asyncio.timeout(TIMEOUT_S):
+            return cls(*await asyncio.open_connection("127.0.0.1", port, limit=limit, ssl=tls))
 
     async def send(self, data: bytes) -> None:
         self._writer.write(data)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -26,7 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One running `trivium serve`. `log` is the file that its standard error goes to."""
+    """One running `trivium serve`. `log` is the file that its standard error goes to.
+
+    `mqtt_tls_port` is 0 without TLS, which `is_secure` says of the other ports.
+    """
 
     process: subprocess.Popen[bytes]
     host: str
@@ -34,16 +38,18 @@ class Server:
     mqtt_port: int
     data: Path
     log: Path
+    mqtt_tls_port: int = 0
+    is_secure: bool = False
 
     @property
     def url(self) -> str:
         """Where its HTTP listener answers, without a slash at the end."""
-        return f"http://{self.host}:{self.port}"
+        return f"http{'s' if self.is_secure else ''}://{self.host}:{self.port}"
 
     @property
     def websocket_url(self) -> str:
         """Where its WebSocket listener answers."""
-        return f"ws://{self.host}:{self.port}"
+        return f"ws{'s' if self.is_secure else ''}://{self.host}:{self.port}"
 
     def lines(self) -> list[dict[str, object]]:
         """What it has logged so far, one object a line; lines that aren't JSON are left out."""
@@ -105,6 +111,8 @@ def start(
             mqtt_port=int(str(serving["mqtt_port"])),
             data=data,
             log=log,
+            mqtt_tls_port=int(str(serving["mqtt_tls_port"])),
+            is_secure=serving["tls"] is True,
         )
         if until == "serving":
             _wait_for(lambda: _is_ready(server), process, log)
@@ -176,7 +184,9 @@ def _log_lines(log: Path) -> list[dict[str, object]]:
 
 def _is_ready(server: Server) -> bool | None:
     try:
-        with urllib.request.urlopen(f"{server.url}/_ready", timeout=5) as answer:
+        # Whoever waits for the start doesn't doubt who started.
+        trusting = ssl._create_unverified_context() if server.is_secure else None
+        with urllib.request.urlopen(f"{server.url}/_ready", timeout=5, context=trusting) as answer:
             return True if answer.status == 200 else None
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return None

@@ -76,6 +76,10 @@ async def _echo(request: Request) -> Json:
     return {"args": request.args, "body": request.body, "connection": request.connection.wire}
 
 
+async def _who(request: Request) -> Json:
+    return {"address": request.connection.address, "certified": request.connection.certified}
+
+
 async def _large(request: Request) -> Json:
     return {"text": "x" * request.integer("size", 100_000)}
 
@@ -116,6 +120,7 @@ def small_table(gate: Gate | None = None) -> ActionTable:
             Route("PUT", "/_/device-manager/:index/assets/:_id"),
         ),
         _action("test", "echo", _echo, Route(post, "/_/test/echo")),
+        _action("test", "who", _who, Route(get, "/_/test/who")),
         _action("test", "large", _large, Route(get, "/_/test/large")),
         _action("test", "headers", _with_headers, Route(get, "/_/test/headers")),
         _action("test", "fault", _fault, Route(get, "/_/test/fault")),

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiohttp import web
 
+from protocols.callers import Proxies
+from protocols.crowd import Crowd
 from protocols.http import HttpListener
 from protocols.websocket import WebSocketWire
 from router.actions import ActionTable
@@ -233,23 +235,31 @@ class Listening:
 
 @asynccontextmanager
 async def listening(
-    router: Dispatcher, settings: Settings | None = None, *, stop_timeout_s: float = BOUND_S
+    router: Dispatcher,
+    settings: Settings | None = None,
+    *,
+    stop_timeout_s: float = BOUND_S,
+    is_guarded: bool = True,
 ) -> AsyncIterator[Listening]:
     """The wire behind the program's own HTTP listener."""
     settings = settings or Settings()
     observer, connections = CountingObserver(), Connections()
+    proxies = Proxies(settings.http)
+    crowd = Crowd(settings.limits.connections_per_address, proxies.believes)
     wire = WebSocketWire(
-        router, settings, observer=observer, connections=connections, node="node-1"
+        router, settings, observer=observer, connections=connections, crowd=crowd, node="node-1"
     )
     http = HttpListener(
         router,
         ActionTable(),
         settings,
         observer=CountingObserver(),
+        crowd=crowd,
         node="node-1",
         readiness=lambda: True,
         metrics=lambda: (b"", "text/plain"),
         upgrade=wire.upgrade,
+        guard=lambda: is_guarded,
     )
     port = await http.start("127.0.0.1", 0)
     try:

@@ -104,10 +104,13 @@ def with_free_ports(settings: Settings) -> Settings:
     host = settings.server.host
     port = next_free(host, settings.server.port)
     mqtt_port = next_free(host, settings.mqtt.port, taken=frozenset({port}))
+    taken = frozenset({port, mqtt_port})
+    tls_port = next_free(host, settings.mqtt.tls_port, taken=taken)
+    mqtt = {"port": mqtt_port, "tls_port": tls_port}
     return settings.model_copy(
         update={
             "server": settings.server.model_copy(update={"port": port}),
-            "mqtt": settings.mqtt.model_copy(update={"port": mqtt_port}),
+            "mqtt": settings.mqtt.model_copy(update=mqtt),
         }
     )
 
@@ -134,6 +137,7 @@ async def _serve(
     told = _told_to_stop()
     if not await _started(server, told):
         return
+    refreshing = _refreshing(server)
     settle()
     try:
         if meanwhile is None:
@@ -141,6 +145,7 @@ async def _serve(
         else:
             await _until(told, meanwhile(server))
     finally:
+        refreshing.cancel()
         await server.stop()
 
 
@@ -188,6 +193,21 @@ def _told_to_stop() -> asyncio.Event:
     for number in _SIGNALS:
         loop.add_signal_handler(number, tell, number)
     return told
+
+
+def _refreshing(server: Server) -> asyncio.Task[None]:
+    # With TLS, SIGHUP is the wish of whoever has renewed a certificate; else it ends the program.
+    told = asyncio.Event()
+    if server.settings.tls.is_on:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
+
+    async def refresh() -> None:
+        while True:
+            await told.wait()
+            told.clear()
+            await server.refresh()
+
+    return asyncio.create_task(refresh())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.codec.answer import Answer, answer_of, encode_answer
+from protocols.codec.answer import Answer, answer_of, common_lines, encode_answer
 from protocols.codec.frame import FrameLimits
 from protocols.codec.rest import Head, Rules, bearer, decode, head_of
 from protocols.codec.route import RouteTable
@@ -120,7 +120,12 @@ class TestEncode:
     @staticmethod
     def lines(answer: Answer, asked: Head | None = None, *, is_allowed: bool = True) -> list[str]:
         data = encode_answer(
-            answer, asked, node="n", date="d", connection="", is_allowed=is_allowed
+            answer,
+            asked,
+            common=common_lines("n", hsts_s=0),
+            date="d",
+            connection="",
+            is_allowed=is_allowed,
         )
         return data.partition(b"\r\n\r\n")[0].decode().split("\r\n")
 
