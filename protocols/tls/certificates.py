@@ -106,9 +106,6 @@ def _load_clients(context: ssl.SSLContext, tls: TlsSettings) -> None:
         why = _why(error) if tls.client_ca else "client certificates need their CA"
         raise BadCertificateError(f"tls.client_ca: {tls.client_ca}: {why}") from None
     context.verify_mode = _DEMANDS[tls.client_certificates]
-    # A resumed session would be taken on the word of a certificate that has expired meanwhile.
-    context.num_tickets = 0
-    context.options |= ssl.OP_NO_TICKET
 
 
 def _why(error: Exception) -> str:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from protocols.tls.certificates import Certificates
+from protocols.tls.identity import has_expired
 from router.addresses import network_of
 from router.settings import TlsSettings
 
@@ -176,7 +177,7 @@ class Door:
 
     async def _shake_hands(self, client: socket.socket, address: str, deadline: float) -> None:
         try:
-            await self._loop.connect_accepted_socket(
+            transport, _ = await self._loop.connect_accepted_socket(
                 self._host.make_connection,
                 client,
                 ssl=self._certificates.context,
@@ -186,6 +187,10 @@ class Door:
         except (OSError, ssl.CertificateError) as error:
             self._host.turned_away("tls handshake")
             _log.debug("handshake failed", address=address, reason=_reason(error))
+            return
+        if has_expired(transport):
+            self._host.turned_away("tls handshake")
+            transport.abort()
 
     def _disappoint(self, client: socket.socket) -> None:
         # Without a wait: whoever doesn't take the few bytes at once goes without.

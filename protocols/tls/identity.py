@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import time
 from typing import Any, Final
 
 from router.settings import TlsSettings
@@ -23,6 +25,15 @@ def user_of(transport: asyncio.BaseTransport, tls: TlsSettings) -> str:
         return ""
     certificate = transport.get_extra_info("peercert")
     return user_named(certificate, tls) if certificate else ""
+
+
+def has_expired(transport: asyncio.BaseTransport) -> bool:
+    """Whether the client's certificate has come to its end.
+
+    A full handshake would have refused it; a resumed session is taken on its former word.
+    """
+    certificate = transport.get_extra_info("peercert")
+    return bool(certificate) and ssl.cert_time_to_seconds(certificate["notAfter"]) < time.time()
 
 
 def user_named(certificate: dict[str, Any], tls: TlsSettings) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -364,12 +366,22 @@ class TestClientCertificates:
             assert (await good.ask(get("/_now"))).status == 200
             await good.close()
 
-    async def test_a_session_of_before_is_not_enough(self, authority: TestAuthority) -> None:
-        # Else a certificate would go on counting after its end.
-        tls = authority.trusting(authority.issue("truck-7"))
-        tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    async def test_a_session_ends_with_the_certificate(
+        self, authority: TestAuthority, version: ssl.TLSVersion
+    ) -> None:
+        ends = math.ceil(time.time()) + 1
+        shown = authority.issue("truck-7", days=(-1, (ends - time.time()) / 86_400))
+        tls = authority.trusting(shown)
+        tls.minimum_version = tls.maximum_version = version
         async with serving(authority, **asking_for_clients(authority, "required")) as server:
-            assert not await asyncio.to_thread(_is_resumed, server.port, tls)
+            first, session, _ = await asyncio.to_thread(_resume, server.port, tls, None)
+            assert first
+            again, _, is_resumed = await asyncio.to_thread(_resume, server.port, tls, session)
+            assert again
+            assert is_resumed
+            await until(lambda: time.time() > ends + 1)
+            assert not (await asyncio.to_thread(_resume, server.port, tls, session))[0]
 
 
 class TestClients:
@@ -451,17 +463,23 @@ def _handshake(connection: socket.socket, tls: ssl.SSLContext) -> str:
         return wrapped.version() or ""
 
 
-def _is_resumed(port: int, tls: ssl.SSLContext) -> bool:
-    session = None
-    for _ in range(2):
-        with (
-            socket.create_connection((HOST, port), timeout=10) as connection,
-            tls.wrap_socket(connection, server_hostname="localhost", session=session) as wrapped,
-        ):
-            wrapped.sendall(get("/_now"))
-            wrapped.recv(65_536)
-            session, is_resumed = wrapped.session, wrapped.session_reused
-    return bool(is_resumed)
+def _resume(
+    port: int, tls: ssl.SSLContext, session: ssl.SSLSession | None
+) -> tuple[bool, ssl.SSLSession | None, bool]:
+    """Whether there was an answer, the session of that connection, and whether it was old."""
+    with (
+        socket.create_connection((HOST, port), timeout=10) as connection,
+        tls.wrap_socket(connection, server_hostname="localhost", session=session) as client,
+    ):
+        client.sendall(get("/_now"))
+        try:
+            is_answered = client.recv(65_536).startswith(b"HTTP/1.1 200")
+        except (OSError, ssl.SSLError):
+            is_answered = False
+        found = is_answered, client.session, bool(client.session_reused)
+        with contextlib.suppress(OSError):
+            client.unwrap()
+        return found
 
 
 async def _is_trusted(server: Server, authority: TestAuthority) -> bool:

@@ -70,7 +70,7 @@ class TestAuthority:
         name: str | Sequence[str] = "localhost",
         *,
         alternatives: Sequence[x509.GeneralName] = HERE,
-        days: tuple[int, int] = (-1, 1),
+        days: tuple[float, float] = (-1, 1),
         password: str = "",
     ) -> Issued:
         """A certificate for a subject of that common name, or of several.
@@ -123,7 +123,7 @@ class TestAuthority:
 
 
 def _draft(
-    subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: tuple[int, int]
+    subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: tuple[float, float]
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     start, end = (now + datetime.timedelta(days=day) for day in days)
