@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import os
+import queue
 import socket
 import ssl
 import time
@@ -500,18 +501,16 @@ async def _is_let_in(server: Server, tls: ssl.SSLContext) -> bool:
 def _ask_by_paho(
     server: Server, authority: TestAuthority, shown: Issued, version: Any
 ) -> dict[str, Any]:
-    answers: list[dict[str, Any]] = []
+    answers: queue.Queue[dict[str, Any]] = queue.Queue()
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="p", protocol=version)
     client.tls_set(str(authority.file), str(shown.certificate), str(shown.key))
     client.on_connect = lambda *_: client.publish("Kuzzle/request", json.dumps(WHO))
 
-    def on_message(_client: object, _user: object, message: paho.MQTTMessage) -> None:
-        answers.append(json.loads(message.payload))
-        client.disconnect()
-
-    client.on_message = on_message
+    client.on_message = lambda _c, _u, message: answers.put(json.loads(message.payload))
     client.connect("localhost", server.mqtt_tls_port)
     client.loop_start()
-    client._thread.join(15)  # type: ignore[union-attr]  # the only way to wait with a bound
-    client.loop_stop()
-    return answers[0]
+    try:
+        return answers.get(timeout=15)
+    finally:
+        client.disconnect()
+        client.loop_stop()
