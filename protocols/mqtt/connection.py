@@ -166,6 +166,9 @@ class MqttConnection(asyncio.Protocol):
         """Send a message that answers nothing."""
         self._session.notify(notification)
         self._obey()
+        # One that is held back for want of acknowledgements is unread as well.
+        if self._unsent() > self._host.max_unsent_bytes:
+            self._check_reader(0)
 
     def expel(self, reason: str) -> None:
         """Close the connection, since its client may be here no longer."""

@@ -10,7 +10,7 @@ import msgspec
 
 from protocols.codec import frame
 from protocols.codec.frame import BadFrameError
-from protocols.codec.mqtt.encode import encode_message, message_head
+from protocols.codec.mqtt.encode import encode_message, encode_publish, message_head
 from protocols.codec.mqtt.packets import (
     V3_1_1,
     V5,
@@ -34,6 +34,7 @@ from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
 from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
 from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import handshake
+from protocols.mqtt.description import described
 from protocols.mqtt.inbox import Inbox, Receipt
 from protocols.mqtt.job import Job, read_request
 from protocols.mqtt.outbox import Outbox
@@ -176,10 +177,14 @@ class Session:
             self._read(now)
 
     def notify(self, notification: Notification) -> None:
-        """Send a message that answers nothing, with QoS 0, if the client listens to its topic."""
+        """Send a message that answers nothing, if the client listens to its topic, with the QoS
+        that it has asked for."""
         if self.is_ended or not self.is_connected:
             return
-        if notification.is_direct or self._subscriptions.has(notification.channel):
+        qos = self._subscriptions.qos(notification.channel)
+        if qos:
+            self._outbox.publish(self._message(notification, qos))
+        elif qos is not None or notification.is_direct:
             form = ("mqtt", self._writer.version)
             self._writer.push(notification.encoded(form, self._encode))
 
@@ -333,9 +338,18 @@ class Session:
         self._inbox.settle(receipt, Reason.NOT_AUTHORIZED, properties=self._writer.problem(text))
 
     def _encode(self, notification: Notification) -> bytes:
-        head = message_head(notification.channel, self._writer.version)
-        payload = frame.encode_notification(notification, room=False, node=self._terms.node)
-        return encode_message(head, payload)
+        return encode_publish(self._message(notification, 0), self._writer.version)
+
+    def _message(self, notification: Notification, qos: int) -> Publish:
+        return Publish(
+            topic=notification.channel,
+            payload=notification.encoded("mqtt", self._encode_payload),
+            qos=qos,
+            properties=described(notification) if self._writer.version == V5 else NO_PROPERTIES,
+        )
+
+    def _encode_payload(self, notification: Notification) -> bytes:
+        return frame.encode_notification(notification, room=False, node=self._terms.node)
 
     def _answer(self, asked: Publish, response: Response) -> None:
         payload = frame.encode(response, node=self._terms.node)

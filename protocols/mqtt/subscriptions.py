@@ -20,11 +20,11 @@ class Subscriptions:
     def __init__(self, terms: Terms, version: int) -> None:
         self._terms = terms
         self._version = version
-        self._topics: set[str] = set()
+        self._topics: dict[str, int] = {}
 
-    def has(self, topic: str) -> bool:
-        """Whether the client listens to this topic."""
-        return topic in self._topics
+    def qos(self, topic: str) -> int | None:
+        """The QoS that the client listens to this topic with; None if it doesn't."""
+        return self._topics.get(topic)
 
     def add(self, packet: Subscribe) -> tuple[int, ...]:
         """The reasons for a SUBACK, one for each filter: the QoS granted, or why not.
@@ -47,9 +47,10 @@ class Subscriptions:
         refused = self._refusal(topic, has_identifier)
         if refused is not None:
             return refused
-        self._topics.add(topic)
         # Nothing here is published with QoS 2.
-        return min(asked.qos, Reason.GRANTED_QOS_1)
+        granted = min(asked.qos, Reason.GRANTED_QOS_1)
+        self._topics[topic] = granted
+        return granted
 
     def _refusal(self, topic: str, has_identifier: bool) -> Reason | None:
         if has_identifier:
@@ -67,5 +68,5 @@ class Subscriptions:
     def _remove(self, topic: str) -> Reason:
         if topic not in self._topics:
             return Reason.NO_SUBSCRIPTION_EXISTED
-        self._topics.remove(topic)
+        del self._topics[topic]
         return Reason.SUCCESS

@@ -26,9 +26,11 @@ RECORD = '{"controller":"test","action":"record"}'
 class PahoClient:
     """A paho client on its own thread; its events wait in queues."""
 
-    def __init__(self, version: MQTTProtocolVersion, **options: Any) -> None:
+    def __init__(
+        self, version: MQTTProtocolVersion, client_id: str = "paho-1", **options: Any
+    ) -> None:
         self.client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2, client_id="paho-1", protocol=version, **options
+            paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, **options
         )
         self.connected: queue.Queue[tuple[Any, Any]] = queue.Queue()
         self.messages: queue.Queue[paho.MQTTMessage] = queue.Queue()

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from protocols.codec.mqtt.packets import V3_1_1, V5, Publish, Subscribe, Subscription
+from protocols.codec.mqtt.properties import Properties
 from router.connections import Connections, Notification
 from router.settings import MqttSettings, Settings, WebSocketSettings
 from tests.support import mqtt_wire, websocket
@@ -127,3 +128,38 @@ class TestMqtt:
                     break
                 await asyncio.sleep(0)
             await mqtt_wire.until(lambda: mine not in served.connections)
+
+    async def test_it_comes_with_the_qos_that_was_asked_for(self, version: int) -> None:
+        async with (
+            mqtt_wire.listening() as served,
+            mqtt_wire.client(served.port, version) as client,
+        ):
+            asked = (Subscription(topic_filter="room-1", qos=2),)
+            await client.send(Subscribe(packet_id=1, subscriptions=asked))
+            assert getattr(await client.receive(), "reasons", None) == (1,)
+            [mine] = everybody(served.connections)
+            served.connections.notify(mine, NEWS)
+            message = await client.receive()
+            assert isinstance(message, Publish)
+            assert (message.qos, message.packet_id) == (1, 1)
+            told = dict(message.properties.user_properties)
+            assert told == ({"type": "document"} if version == V5 else {})
+
+
+async def test_who_acknowledges_nothing_is_cut_off() -> None:
+    settings = Settings(mqtt=MqttSettings(max_unsent_bytes=4_096))
+    long = Notification("room-1", {"text": "x" * 1_000})
+    receive_maximum = Properties(receive_maximum=1)
+    async with (
+        mqtt_wire.listening(settings) as served,
+        mqtt_wire.client(served.port, V5, properties=receive_maximum) as client,
+    ):
+        asked = (Subscription(topic_filter="room-1", qos=1),)
+        await client.send(Subscribe(packet_id=1, subscriptions=asked))
+        await client.receive()
+        [mine] = everybody(served.connections)
+        for _ in range(100):
+            served.connections.notify(mine, long)
+        assert isinstance(await client.receive(), Publish)
+        assert await client.goodbye() == 0x97
+        await mqtt_wire.until(lambda: mine not in served.connections)

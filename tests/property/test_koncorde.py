@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from realtime.koncorde.evaluate import form_tester, matches
@@ -143,7 +143,7 @@ def form_of(content: Any) -> NormalForm:
         raise
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FILTERS, st.lists(DOCUMENTS, min_size=1, max_size=6))
 def test_the_normal_form_means_what_the_filter_means(
     content: Any, given_documents: list[Any]
@@ -155,7 +155,7 @@ def test_the_normal_form_means_what_the_filter_means(
         assert test(document) is matches(expression, document)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FILTERS, st.randoms(use_true_random=False))
 def test_the_order_of_parts_does_not_change_the_id(content: Any, random: Any) -> None:
     form = form_of(content)
@@ -163,7 +163,7 @@ def test_the_order_of_parts_does_not_change_the_id(content: Any, random: Any) ->
     assert form.room_id("i", "c") == shuffled.room_id("i", "c")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(FILTERS, min_size=1, max_size=12), st.data())
 def test_the_index_finds_what_plain_evaluation_finds(contents: list[Any], data: Any) -> None:
     index: Index[int] = Index()
@@ -181,7 +181,7 @@ def test_the_index_finds_what_plain_evaluation_finds(contents: list[Any], data: 
         }
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FILTERS)
 def test_what_has_come_and_gone_leaves_nothing(content: Any) -> None:
     index: Index[str] = Index()
@@ -191,7 +191,7 @@ def test_what_has_come_and_gone_leaves_nothing(content: Any) -> None:
         assert not getattr(index, part)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.recursive(SCALARS, lambda part: st.lists(part) | st.dictionaries(TEXTS, part)))
 def test_anything_is_read_or_refused(content: Any) -> None:
     try:

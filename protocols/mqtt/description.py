@@ -1,0 +1,35 @@
+"""What MQTT 5 clients read of a notification without opening its payload."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from protocols.codec.mqtt.properties import Properties
+from router.connections import Notification
+
+_TOLD: Final = (
+    "type",
+    "action",
+    "event",
+    "scope",
+    "user",
+    "index",
+    "collection",
+    "requestId",
+    "feed",
+    "seq",
+)
+_JSON: Final = "application/json"
+
+
+def described(notification: Notification) -> Properties:
+    """The content type, and as user properties those members that are texts or numbers."""
+    content = notification.content
+    given = ((name, content.get(name)) for name in _TOLD)
+    return Properties(
+        content_type=_JSON,
+        payload_format_indicator=1,
+        user_properties=tuple(
+            (name, str(value)) for name, value in given if isinstance(value, (str, int))
+        ),
+    )

@@ -1,0 +1,171 @@
+"""Subscriptions by clients that we did not write: kuzzle-sdk in Node, paho on MQTT 3.1.1 and 5."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from router.settings import ServerSettings
+from tests.e2e.test_mqtt_clients import REQUEST, RESPONSE, PahoClient
+from tests.support.fleet import fleet_app, fleet_settings
+from trivium.server import Server, running
+
+NODE = Path(__file__).parent.parent / "node"
+PLACE = {"index": "live", "collection": "things"}
+
+
+@pytest.mark.needs("node", "kuzzle-sdk")
+async def test_kuzzle_sdk_in_node(tmp_path: Path) -> None:
+    settings = fleet_settings(tmp_path)
+    async with running(fleet_app(), settings) as server:
+        port = server.port
+        program = await asyncio.create_subprocess_exec(
+            "node",
+            str(NODE / "realtime_program.mjs"),
+            str(port),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "NODE_ENV": "production"},
+        )
+        said = await until(program, "ready to be cut")
+    assert program.stdin is not None
+    again = settings.model_copy(update={"server": ServerSettings(port=port)})
+    async with running(fleet_app(), again):
+        program.stdin.write(b"go\n")
+        said |= await until(program, "done")
+        await asyncio.wait_for(program.wait(), 20)
+    assert program.returncode == 0
+    assert said == {
+        "room": 64,
+        "created": "create in a",
+        "writer's volatile": "writer",
+        "updated fields": ["deep.x", "n"],
+        "out": "update out a",
+        "published": ["publish", 50],
+        "same room for another scope": True,
+        "came": ["in", 2, "other"],
+        "count": 2,
+        "in again": "update in b",
+        "deleted": "delete out b",
+        "deleted, for out only": "delete out b",
+        "own writes are not heard": 0,
+        "went": ["out", 1, "other"],
+        "observed": 2,
+        "after unsubscribing": 0,
+        "ready to be cut": None,
+        "after reconnecting": "d",
+        "done": None,
+    }
+
+
+async def until(program: asyncio.subprocess.Process, step: str) -> dict[str, Any]:
+    """What the program says up to a step."""
+    assert program.stdout is not None
+    said: dict[str, Any] = {}
+    while step not in said:
+        line = await asyncio.wait_for(program.stdout.readline(), 60)
+        assert line, said
+        message = json.loads(line)
+        said[message["step"]] = message["value"]
+    return said
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with running(fleet_app(), fleet_settings(tmp_path)) as server:
+        async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as socket:
+            await ask(socket, controller="collection", action="create", **PLACE)
+        yield server
+
+
+async def ask(socket: Any, **request: Any) -> Any:
+    await socket.send(json.dumps({"requestId": "q", **request}))
+    while (answer := json.loads(await asyncio.wait_for(socket.recv(), 10)))["room"] != "q":
+        pass
+    assert answer["status"] == 200, answer
+    return answer["result"]
+
+
+class Device:
+    """A paho client that has subscribed to a filter, and to the topic of its channel."""
+
+    def __init__(self, version: MQTTProtocolVersion, port: int) -> None:
+        self.paho = PahoClient(version)
+        self.paho.client.connect_async("127.0.0.1", port)
+        self.paho.client.loop_start()
+
+    async def subscribe(self, body: Any, qos: int) -> Any:
+        assert (await self.paho.take(self.paho.connected))[0] == 0
+        joined = await self.ask(controller="realtime", action="subscribe", body=body, **PLACE)
+        self.paho.client.subscribe(joined["channel"], qos=qos)
+        (code,) = await self.paho.take(self.paho.subscribed)
+        assert code.value == qos
+        return joined
+
+    async def ask(self, **request: Any) -> Any:
+        self.paho.client.publish(REQUEST, json.dumps(request))
+        message = await self.paho.take(self.paho.messages)
+        assert message.topic == RESPONSE
+        answer = json.loads(message.payload)
+        assert answer["status"] == 200, answer
+        return answer["result"]
+
+    async def close(self) -> None:
+        self.paho.client.disconnect()
+        await asyncio.to_thread(self.paho.client.loop_stop)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("version", [MQTTProtocolVersion.MQTTv311, MQTTProtocolVersion.MQTTv5])
+async def test_paho(server: Server, version: MQTTProtocolVersion, qos: int) -> None:
+    device = Device(version, server.mqtt_port)
+    joined = await device.subscribe({"range": {"n": {"gte": 5}}}, qos)
+    async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as socket:
+        create = {"controller": "document", "action": "create", "body": {"n": 6}, "_id": "a"}
+        await ask(socket, **create, **PLACE)
+        update = {"controller": "document", "action": "update", "body": {"n": 1}, "_id": "a"}
+        await ask(socket, **update, **PLACE)
+        for action, scope in (("create", "in"), ("update", "out")):
+            message = await device.paho.take(device.paho.messages)
+            assert (message.topic, message.qos, message.retain) == (joined["channel"], qos, False)
+            notice = json.loads(message.payload)
+            assert (notice["action"], notice["scope"]) == (action, scope)
+            assert "room" not in notice
+            if version == MQTTProtocolVersion.MQTTv5:
+                told = dict(message.properties.UserProperty)
+                assert message.properties.ContentType == "application/json"
+                assert (told["action"], told["scope"], told["index"]) == (action, scope, "live")
+                assert told["seq"] == str(notice["seq"])
+        count = {"controller": "realtime", "action": "count", "body": {"roomId": joined["roomId"]}}
+        assert await ask(socket, **count) == {"count": 1}
+        await device.close()
+        while (await ask(socket, **count))["count"]:
+            await asyncio.sleep(0)
+
+
+async def test_a_topic_tells_only_the_connection_that_may_listen(server: Server) -> None:
+    device = Device(MQTTProtocolVersion.MQTTv5, server.mqtt_port)
+    joined = await device.subscribe({}, 1)
+    stranger = PahoClient(MQTTProtocolVersion.MQTTv311, "stranger")
+    stranger.client.connect_async("127.0.0.1", server.mqtt_port)
+    stranger.client.loop_start()
+    assert (await stranger.take(stranger.connected))[0] == 0
+    stranger.client.subscribe(joined["channel"], qos=1)
+    await stranger.take(stranger.subscribed)
+    publish = {"controller": "realtime", "action": "publish", "body": {"n": 1}, **PLACE}
+    device.paho.client.publish(REQUEST, json.dumps(publish))
+    topics = {(await device.paho.take(device.paho.messages)).topic for _ in range(2)}
+    assert topics == {joined["channel"], RESPONSE}
+    # The stranger's own answer is the first and only thing that it hears.
+    stranger.client.publish(REQUEST, json.dumps({"controller": "server", "action": "now"}))
+    assert (await stranger.take(stranger.messages)).topic == RESPONSE
+    stranger.client.disconnect()
+    await asyncio.to_thread(stranger.client.loop_stop)
+    await device.close()
