@@ -177,6 +177,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     changes: JsonObject | None
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """What one collection takes: its documents, and about how many bytes they are."""
+
+    index: str
+    collection: str
+    documents: int
+    bytes: int
+
+
 KEYS_KEPT_HOURS: Final = 24.0
 """Hours that an engine remembers idempotency keys unless it is told otherwise."""
 
@@ -249,6 +258,13 @@ class Storage(Protocol):
 
     async def delete_collection(self, index: str, collection: str) -> None:
         """Remove the collection and its documents."""
+
+    async def truncate(self, index: str, collection: str) -> None:
+        """Remove all documents of a collection at once; its mapping stays. Nothing of it is told
+        by the feed, and what is created next begins at version 1 of another incarnation."""
+
+    async def usage(self) -> list[Usage]:
+        """What every collection takes, by index and name."""
 
     def has_collection(self, index: str, collection: str) -> bool:
         """Whether the collection exists; False for an unknown index."""

@@ -6,10 +6,13 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import re2
+
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from storage.fields import FIELD_TYPES, FOREIGN_TYPES
 from storage.merge import copied
+from storage.templates import CONDITIONS, filled
 
 MAX_FIELDS: Final = 10_000
 """Fields of one mapping, objects included. Elasticsearch's default of 1 000 is what fleets with
@@ -236,10 +239,37 @@ def _is_flag(value: Json, path: tuple[str, ...]) -> Json:
     return value
 
 
-def _is_list(value: Json, path: tuple[str, ...]) -> Json:
+def _are_templates(value: Json, path: tuple[str, ...]) -> Json:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise _invalid(path, " It is an array of objects.")
+    for item in value:
+        for name, template in _sure(item).items():
+            _check_template(_object(template, (*path, name)), (*path, name))
     return copied({"": value})[""]
+
+
+def _check_template(template: JsonObject, path: tuple[str, ...]) -> None:
+    allowed = ("mapping", *CONDITIONS)
+    for key in template:
+        if key not in allowed:
+            raise _invalid((*path, key), _did_you_mean(key, allowed))
+    if template.get("match_pattern", "simple") not in ("simple", "regex"):
+        raise _invalid((*path, "match_pattern"), " It is simple or regex.")
+    if template.get("match_pattern") == "regex":
+        for key in ("match", "unmatch"):
+            _check_pattern(template.get(key), (*path, key))
+    mapping = _object(template.get("mapping"), (*path, "mapping"))
+    if "type" in mapping or "properties" in mapping:
+        sample = filled(mapping, "name", "keyword")
+        _declare_object({"properties": {"name": sample}}, (), _ROOT_KEYS)
+
+
+def _check_pattern(value: Json, path: tuple[str, ...]) -> None:
+    for pattern in value if isinstance(value, list) else [value]:
+        try:
+            re2.compile("" if pattern is None else str(pattern))
+        except re2.error as error:
+            raise _invalid(path, f" {error}") from None
 
 
 def _object(value: Json, path: tuple[str, ...]) -> JsonObject:
@@ -255,7 +285,7 @@ def _copied_object(value: Json, path: tuple[str, ...]) -> Json:
 _OBJECT_CHECKS: Final[dict[str, Callable[[Json, tuple[str, ...]], Json]]] = {
     "dynamic": _is_dynamic,
     "_meta": _copied_object,
-    "dynamic_templates": _is_list,
+    "dynamic_templates": _are_templates,
     "enabled": _is_flag,
     "include_in_parent": _is_flag,
     "include_in_root": _is_flag,

@@ -11,6 +11,7 @@ from storage.inference import infer
 from storage.merge import copied
 from storage.plan import Branch, Leaf, Row, Walk, apart, compile_branch, walk
 from storage.stamps import STAMP, too_deep
+from storage.templates import templated
 
 # Every collection has it (Kuzzle reference, services.storageEngine.commonMapping).
 _STAMP_FIELDS: Final[JsonObject] = {
@@ -157,6 +158,8 @@ class Mapping:
         for (path, key), seen in values.items():
             definition = infer(seen)
             if definition is not None:
+                templates = self._form.get("dynamic_templates")
+                definition = templated(templates, (*path, key), definition)
                 form = unite(form, declare(_placed(self._form, path, {key: definition})))
         if form is self._form:
             return None

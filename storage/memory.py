@@ -19,6 +19,7 @@ from storage.contract import (
     Listener,
     Page,
     Scroll,
+    Usage,
     Write,
     Written,
     not_found,
@@ -140,6 +141,21 @@ class MemoryStorage:
         """Remove the collection and its documents."""
         self._shelf(index, collection)
         del self._shelves[index][collection]
+
+    async def truncate(self, index: str, collection: str) -> None:
+        """Put an empty shelf of the same mapping in the place of the collection's."""
+        shelf = Shelf(self._shelf(index, collection).mapping)
+        if self._is_hiding:
+            shelf.hide()
+        self._shelves[index][collection] = shelf
+
+    async def usage(self) -> list[Usage]:
+        """What every collection takes, by index and name."""
+        return [
+            Usage(index, name, *self._shelves[index][name].usage())
+            for index in self.indexes()
+            for name in self.collections(index)
+        ]
 
     def has_collection(self, index: str, collection: str) -> bool:
         """Whether the collection exists; False for an unknown index."""

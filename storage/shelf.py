@@ -29,6 +29,9 @@ class Record:
         self._mapping: Mapping | None = None
         self._fields: FieldValues = {}
 
+    def __len__(self) -> int:
+        return len(self._content)
+
     @property
     def source(self) -> JsonObject:
         """The content; a new object each time."""
@@ -127,6 +130,10 @@ class Shelf:
         """The version of the last write of that id, deletes counted; 0 before the first."""
         record = self._documents.get(id)
         return self._removed.get(id, 0) if record is None else record.version
+
+    def usage(self) -> tuple[int, int]:
+        """How many documents there are, and how many bytes they take."""
+        return len(self._documents), sum(len(each) for each in self._documents.values())
 
     def matching(self, search: Search) -> Iterator[Found]:
         """What a search finds, in no order. Raises: as `storage.binding`, before anything else."""

@@ -7,9 +7,10 @@ from typing import Final
 
 import orjson
 
-from router.envelope import JsonObject
+from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from storage import names
+from storage.contract import Usage
 from storage.declared import MAX_FIELDS
 from storage.mapping import Mapping
 from storage.opensearch import places
@@ -86,6 +87,28 @@ class Administration:
             await self._keep(name[0])
             await self._remove(collection.physical)
             self._registry.catalog = self._catalog.without([collection])
+
+    async def truncate(self, name: Name) -> None:
+        """Put an empty collection of the same mapping in the place of one."""
+        async with self._registry.lock:
+            collection = self._catalog.find(*name)
+            await self._keep(name[0])
+            await self._remove(collection.physical)
+            if await self._make(collection.mapping):
+                return
+        await self._registry.reload()  # another router was faster
+
+    async def usage(self) -> list[Usage]:
+        """What every collection takes, as far as the server has counted it."""
+        told = await self._client.request("GET", self._scope.every, "_stats", "docs,store")
+        found = []
+        for index, name in sorted(self._catalog.collections):
+            physical = self._catalog.collections[index, name].physical
+            primaries = object_at(told, "indices", physical, "primaries")
+            documents = object_at(primaries, "docs").get("count")
+            size = object_at(primaries, "store").get("size_in_bytes")
+            found.append(Usage(index, name, _number(documents), _number(size)))
+        return found
 
     async def update_mapping(self, index: str, collection: str, declared: JsonObject) -> None:
         """Add to a mapping, and index what is stored under the new fields."""
@@ -215,6 +238,10 @@ class Administration:
             assert isinstance(seq_no, int)
             last = seq_no
             yield hits
+
+
+def _number(value: Json) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _record(hit: JsonObject) -> Record:

@@ -22,6 +22,7 @@ from storage.contract import (
     Page,
     Scroll,
     StoreOpenError,
+    Usage,
     Write,
     Written,
     not_found,
@@ -212,6 +213,16 @@ class OpenSearchStorage:
         """Remove the collection and its documents."""
         with telling():
             await self._administration.delete_collection((index, collection))
+
+    async def truncate(self, index: str, collection: str) -> None:
+        """Remove all documents of a collection at once; its mapping stays."""
+        with _told():
+            await self._administration.truncate((index, collection))
+
+    async def usage(self) -> list[Usage]:
+        """What every collection takes, by index and name; as of the last refresh."""
+        with _told():
+            return await self._administration.usage()
 
     def has_collection(self, index: str, collection: str) -> bool:
         """Whether the collection exists; False for an unknown index."""

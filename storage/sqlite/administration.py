@@ -68,6 +68,14 @@ def delete_collection(
     return catalog.without([collection])
 
 
+def truncate(connection: apsw.Connection, catalog: Catalog, name: tuple[str, str]) -> Catalog:
+    """Put an empty collection of the same mapping in the place of one."""
+    collection = catalog.find(*name)
+    catalogs.delete_collection(connection, collection)
+    made = catalogs.insert_collection(connection, collection.mapping)
+    return catalog.with_collections([made])
+
+
 def update_mapping(
     connection: apsw.Connection, catalog: Catalog, name: tuple[str, str], declared: JsonObject
 ) -> Catalog:

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import apsw
 
 from router.errors import RouterError
-from storage.contract import Hit, Page
+from storage.contract import Hit, Page, Usage
 from storage.query import Search
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import disconnect, unexpected
@@ -56,6 +56,17 @@ class Searches:
         """How many documents match."""
         hits = Hits(collections, search)
         return await self.run(lambda: hits.count(self._connection))
+
+    async def usage(self, collections: Sequence[Collection]) -> list[Usage]:
+        """What each collection takes; lengths stand in front of contents, which aren't read."""
+        return await self.run(lambda: [self._usage(each) for each in collections])
+
+    def _usage(self, collection: Collection) -> Usage:
+        found: Any = self._connection.execute(
+            "SELECT count(*), coalesce(sum(octet_length(source)), 0)"
+            f" FROM documents_{collection.number}"
+        ).get
+        return Usage(collection.index, collection.name, *found)
 
     async def scroll(
         self, collections: Sequence[Collection], search: Search, *, most: int

@@ -20,6 +20,7 @@ from storage.contract import (
     Listener,
     Page,
     Scroll,
+    Usage,
     Write,
     Written,
     not_found,
@@ -178,6 +179,15 @@ class SqliteStorage:
     async def delete_collection(self, index: str, collection: str) -> None:
         """Remove the collection and its documents."""
         await self._writer.run(partial(administration.delete_collection, name=(index, collection)))
+
+    async def truncate(self, index: str, collection: str) -> None:
+        """Remove all documents of a collection at once; its mapping stays."""
+        await self._writer.run(partial(administration.truncate, name=(index, collection)))
+
+    async def usage(self) -> list[Usage]:
+        """What every collection takes, by index and name."""
+        collections = self._ledger.catalog.collections
+        return await self._searches.usage([collections[name] for name in sorted(collections)])
 
     def has_collection(self, index: str, collection: str) -> bool:
         """Whether the collection exists; False for an unknown index."""

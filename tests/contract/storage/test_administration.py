@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -147,3 +148,57 @@ async def test_a_refused_write_to_nowhere_fails_alone(storage: Storage) -> None:
         "services.storage.unknown_index",
         "b",
     ]
+
+
+async def test_a_truncated_collection_is_empty_and_keeps_its_mapping(storage: Storage) -> None:
+    await put(storage, "one", {"model": "M", "size": 1}, refresh=True)
+    mapping = storage.mapping(*TARGET)
+    await storage.truncate(*TARGET)
+    assert await found(storage) == []
+    assert storage.mapping(*TARGET) == mapping
+    with refused("services.storage.not_found"):
+        await storage.get(*TARGET, "one")
+    again = await storage.write(a_write("create", "one", {"model": "M"}))
+    assert again.version == 1
+    assert await found(storage, {"query": {"term": {"model": "M"}}}) == ["one"]
+
+
+async def test_what_was_handed_in_before_a_truncation_is_gone(storage: Storage) -> None:
+    before = [put(storage, f"d{n}", {}) for n in range(20)]
+    await asyncio.gather(*before, storage.truncate(*TARGET))
+    await storage.truncate(*TARGET)
+    assert await found(storage) == []
+
+
+async def test_only_what_is_there_is_truncated(storage: Storage) -> None:
+    with refused("services.storage.unknown_collection"):
+        await storage.truncate(INDEX, "none")
+    with refused("services.storage.unknown_index"):
+        await storage.truncate("none", COLLECTION)
+
+
+async def test_usage_counts_documents_and_bytes(storage: Storage) -> None:
+    await storage.create_collection("another", "empty")
+    for size in (10, 10_000):
+        await put(storage, f"d{size}", {"blob": "eHh4" * size}, refresh=True)
+    empty, full = sorted(await storage.usage(), key=lambda each: each.documents)
+    assert (empty.index, empty.collection, empty.documents) == ("another", "empty", 0)
+    assert (full.index, full.collection, full.documents) == (*TARGET, 2)
+    assert full.bytes > empty.bytes
+
+
+async def test_dynamic_templates_decide_on_new_fields(storage: Storage) -> None:
+    strings = {"match_mapping_type": "string", "mapping": {"type": "keyword"}}
+    wide = {"path_match": "deep.*", "mapping": {"type": "double"}}
+    await storage.create_collection(
+        INDEX,
+        "learning",
+        {"dynamic": "true", "dynamic_templates": [{"s": strings}, {"w": wide}]},
+    )
+    write = {"collection": "learning", "refresh": True}
+    await storage.write(a_write("create", "one", {"word": "Two Words", "deep": {"n": 1}}, **write))
+    properties: Any = storage.mapping(INDEX, "learning")["properties"]
+    assert properties["word"] == {"type": "keyword"}
+    assert properties["deep"]["properties"]["n"] == {"type": "double"}
+    query = {"query": {"term": {"word": "Two Words"}}}
+    assert await found(storage, query, (INDEX, "learning")) == ["one"]
