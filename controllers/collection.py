@@ -7,6 +7,8 @@ from typing import Final
 
 from controllers import arguments
 from controllers.arguments import NAMED
+from controllers.kept_settings import KeptSettings
+from controllers.writes import author
 from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Request
@@ -21,7 +23,7 @@ _MAPPINGS: Final = Argument(
     place="body",
 )
 _SETTINGS: Final = Argument(
-    "settings", "object", "Accepted for Elasticsearch's sake; nothing of it is kept.", place="body"
+    "settings", "object", "Elasticsearch's; kept and shown, without effect.", place="body"
 )
 _MAPPING_KEYS: Final = frozenset({"properties", "dynamic", "_meta"})
 _MAPPING_ERRORS: Final = (
@@ -37,19 +39,41 @@ class Collections:
     """Creates, describes, lists and removes collections."""
 
     storage: Storage
+    settings: KeptSettings
 
     async def create(self, request: Request) -> Json:
         """Create a collection, and its index if need be; an existing one takes the mapping in."""
         index, collection = _place(request)
-        await self.storage.create_collection(index, collection, _mapping(request))
+        mapping, settings = _mapping(request), _settings(request)
+        await self.storage.create_collection(index, collection, mapping)
+        await self.settings.add(index, collection, settings, author(request))
         return {"acknowledged": True}
 
     async def update(self, request: Request) -> Json:
         """Merge a mapping into the collection's own."""
         index, collection = _place(request)
         request.body_object()
-        await self.storage.update_mapping(index, collection, _mapping(request) or {})
+        mapping, settings = _mapping(request), _settings(request)
+        await self.storage.update_mapping(index, collection, mapping or {})
+        await self.settings.add(index, collection, settings, author(request))
         return None
+
+    async def update_mapping(self, request: Request) -> Json:
+        """Merge a mapping, the body itself, into the collection's own; the outcome."""
+        index, collection = _place(request)
+        await self.storage.update_mapping(index, collection, request.body_object())
+        return self.storage.mapping(index, collection)
+
+    async def get_settings(self, request: Request) -> Json:
+        """The settings that were given, with defaults."""
+        index, collection = _place(request)
+        await self.storage.mget(index, collection, ())
+        return await self.settings.get(index, collection)
+
+    async def truncate(self, request: Request) -> Json:
+        """Remove all documents of a collection."""
+        await self.storage.truncate(*_place(request))
+        return {"acknowledged": True}
 
     async def get_mapping(self, request: Request) -> Json:
         """The mapping, without the router's own fields unless asked."""
@@ -94,7 +118,9 @@ class Collections:
 
     async def delete(self, request: Request) -> Json:
         """Remove a collection and its documents."""
-        await self.storage.delete_collection(*_place(request))
+        index, collection = _place(request)
+        await self.storage.delete_collection(index, collection)
+        await self.settings.forget(index, collection, author(request))
         return None
 
     async def refresh(self, request: Request) -> Json:
@@ -139,6 +165,18 @@ class Collections:
                 result="null",
                 errors=(*NAMED, "api.assert.body_required", *_MAPPING_ERRORS),
             ),
+            Action(
+                controller="collection",
+                name="updateMapping",
+                handler=self.update_mapping,
+                places=places.named,
+                summary="Add fields to a collection's mapping; the body is the mapping.",
+                routes=(Route("PUT", "/:index/:collection/_mapping"),),
+                arguments=_TARGET,
+                body="required",
+                result="`{dynamic, _meta, properties}`",
+                errors=(*NAMED, "api.assert.body_required", *_MAPPING_ERRORS),
+            ),
         )
 
     def _removing(self) -> tuple[Action, ...]:
@@ -163,6 +201,17 @@ class Collections:
                 routes=(Route("POST", "/:index/:collection/_refresh"),),
                 arguments=_TARGET,
                 result="null",
+                errors=NAMED,
+            ),
+            Action(
+                controller="collection",
+                name="truncate",
+                handler=self.truncate,
+                places=places.named,
+                summary="Delete all documents of a collection, without a notification.",
+                routes=(Route("DELETE", "/:index/:collection/_truncate"),),
+                arguments=_TARGET,
+                result="`{acknowledged: true}`",
                 errors=NAMED,
             ),
         )
@@ -214,7 +263,22 @@ class Collections:
                 result="`{dynamic, _meta?, properties}`",
                 errors=NAMED,
             ),
+            Action(
+                controller="collection",
+                name="getSettings",
+                handler=self.get_settings,
+                places=places.named,
+                summary="A collection's settings.",
+                routes=(Route("GET", "/:index/:collection/_settings"),),
+                arguments=_TARGET,
+                result="`{number_of_shards, number_of_replicas, …}`",
+                errors=NAMED,
+            ),
         )
+
+
+def _settings(request: Request) -> JsonObject:
+    return {} if request.body is None else request.body_field("settings", {})
 
 
 def _place(request: Request) -> tuple[str, str]:
@@ -226,7 +290,6 @@ def _mapping(request: Request) -> JsonObject | None:
     if request.body is None:
         return None
     body = request.body_object()
-    request.body_field("settings", {})
     if "mappings" not in body and not _MAPPING_KEYS.isdisjoint(body):
         return {key: value for key, value in body.items() if key != "settings"}
     if body.get("mappings") is None:

@@ -8,6 +8,7 @@ from typing import Final
 from controllers import arguments, cursors, searches
 from controllers.arguments import NAMED, WRITTEN
 from controllers.cursors import Cursors
+from controllers.validation.registry import Specifications
 from controllers.writes import (
     author,
     born_as,
@@ -27,6 +28,7 @@ from storage.contract import Storage, Verb, Write, Written
 _TARGET: Final = (arguments.INDEX, arguments.COLLECTION)
 _DOCUMENT: Final = (*_TARGET, arguments.ID)
 _WRITE: Final = (arguments.REFRESH, arguments.SILENT)
+_INVALID: Final = ("validation.check.failed_field", "validation.check.failed_document")
 _CONTENT: Final = "`{_id, _version, _source}`"
 
 
@@ -41,6 +43,7 @@ class Documents:
     storage: Storage
     settings: DocumentSettings
     cursors: Cursors
+    specifications: Specifications
 
     async def get(self, request: Request) -> Reply:
         """One document."""
@@ -124,6 +127,8 @@ class Documents:
     ) -> Written:
         request.flag("silent")
         index, collection = _place(request)
+        if verb != "delete":
+            content = await self._checked(request, verb, id, content)
         write = Write(
             verb=verb,
             index=index,
@@ -135,6 +140,20 @@ class Documents:
             refresh=refresh,
         )
         return await write_in_turn(self.storage, request, write)
+
+    async def _checked(
+        self, request: Request, verb: Verb, id: str, content: JsonObject
+    ) -> JsonObject:
+        place = _place(request)
+        if verb != "update":
+            return await self.specifications.checked(place, content, id)
+        if await self.specifications.find(place) is not None:
+            if request.turn is not None:
+                await request.turn.settled()
+            (stored,) = await self.storage.mget(*place, [id])
+            if stored is not None:
+                await self.specifications.check_update(place, content, stored)
+        return content
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
@@ -246,6 +265,7 @@ class Documents:
                 result=_CONTENT,
                 errors=(
                     *WRITTEN,
+                    *_INVALID,
                     "api.assert.invalid_id",
                     "services.storage.document_already_exists",
                 ),
@@ -262,7 +282,7 @@ class Documents:
                 arguments=(*_DOCUMENT, *_WRITE),
                 body="required",
                 result="`{_id, _version, _source, created: boolean}`",
-                errors=(*WRITTEN, "services.storage.invalid_argument"),
+                errors=(*WRITTEN, *_INVALID, "services.storage.invalid_argument"),
                 order_key=document_key,
                 is_guarded=True,
             ),
@@ -299,6 +319,7 @@ class Documents:
                 result=_CONTENT,
                 errors=(
                     *WRITTEN,
+                    *_INVALID,
                     "services.storage.not_found",
                     "services.storage.invalid_argument",
                 ),
@@ -323,6 +344,7 @@ class Documents:
             result="`{_id, _version, _source}`: the changes and `_kuzzle_info`, with `source` all",
             errors=(
                 *WRITTEN,
+                *_INVALID,
                 "services.storage.not_found",
                 "services.storage.invalid_argument",
                 "api.assert.invalid_argument",

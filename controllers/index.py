@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from controllers import arguments
 from controllers.arguments import NAMED
+from controllers.kept_settings import KeptSettings
+from controllers.writes import author
 from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import ABSENT, Json, JsonObject, Reply, Request
-from storage.contract import Storage
+from router.errors import RouterError
+from storage.contract import Storage, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class Indexes:
     """Creates, lists and removes indexes."""
 
     storage: Storage
+    settings: KeptSettings
 
     async def create(self, request: Request) -> Reply:
         """Create an index; the answer carries no result."""
@@ -25,8 +29,40 @@ class Indexes:
 
     async def delete(self, request: Request) -> Json:
         """Remove an index and all it holds."""
-        await self.storage.delete_index(request.name("index"))
+        await self._remove(request, request.name("index"))
         return {"acknowledged": True}
+
+    async def delete_many(self, request: Request) -> Json:
+        """Remove those of many indexes that are there."""
+        names = request.body_list("indexes")
+        if not all(isinstance(name, str) for name in names):
+            raise RouterError("api.assert.invalid_type", "body.indexes", "array of strings")
+        there = [str(name) for name in names if name in self.storage.indexes()]
+        deleted: list[Json] = []
+        for name in dict.fromkeys(there):
+            try:
+                await self._remove(request, name)
+            except RouterError as error:  # somebody else was faster
+                if error.id != "services.storage.unknown_index":
+                    raise
+            else:
+                deleted.append(name)
+        return {"deleted": deleted}
+
+    async def _remove(self, request: Request, index: str) -> None:
+        collections = self.storage.collections(index)
+        await self.storage.delete_index(index)
+        for collection in collections:
+            await self.settings.forget(index, collection, author(request))
+
+    async def stats(self, _: Request) -> Json:
+        """How many documents there are, and how many bytes they take."""
+        found: dict[str, list[Usage]] = {name: [] for name in self.storage.indexes()}
+        for usage in await self.storage.usage():
+            found.setdefault(usage.index, []).append(usage)
+        indexes: list[Json] = [_told(name, usages) for name, usages in found.items()]
+        size = sum(usage.bytes for usages in found.values() for usage in usages)
+        return {"indexes": indexes, "size": size}
 
     async def exists(self, request: Request) -> Json:
         """Whether the index exists."""
@@ -74,6 +110,18 @@ class Indexes:
                 result="`{acknowledged: true}`",
                 errors=NAMED[:3],
             ),
+            Action(
+                controller="index",
+                name="mDelete",
+                handler=self.delete_many,
+                places=places.body_indexes,
+                summary="Delete those of many indexes that are there.",
+                routes=(Route("DELETE", "/_mDelete"), Route("DELETE", "/_mdelete")),
+                arguments=(Argument("indexes", "array", "Names.", required=True, place="body"),),
+                body="required",
+                result="`{deleted: [name]}`",
+                errors=(*NAMED[:2], "api.assert.body_required"),
+            ),
         )
 
     def _reading(self) -> tuple[Action, ...]:
@@ -102,4 +150,25 @@ class Indexes:
                 result="`{indexes: [name], collections?: {<index>: integer}}`",
                 errors=("api.assert.invalid_type",),
             ),
+            Action(
+                controller="index",
+                name="stats",
+                handler=self.stats,
+                places=places.nowhere,
+                summary="How many documents each collection holds, and how many bytes.",
+                routes=(Route("GET", "/_storageStats"),),
+                result="`{indexes: [{name, size, collections: [{name, documentCount, size}]}], "
+                "size}`",
+            ),
         )
+
+
+def _told(index: str, usages: list[Usage]) -> JsonObject:
+    return {
+        "name": index,
+        "size": sum(usage.bytes for usage in usages),
+        "collections": [
+            {"name": usage.collection, "documentCount": usage.documents, "size": usage.bytes}
+            for usage in usages
+        ],
+    }

@@ -20,8 +20,11 @@ from controllers.documents.by_query import DocumentsByQuery
 from controllers.documents.many import ManyDocuments
 from controllers.documents.partial import PartialDocuments
 from controllers.index import Indexes
+from controllers.kept_settings import KeptSettings
 from controllers.realtime import Realtime
 from controllers.server import Load, Server
+from controllers.specifications import SpecificationActions
+from controllers.validation.registry import Specifications
 from realtime.notifier import Notifier
 from router.actions import Action, ActionTable
 from router.events import Events
@@ -68,9 +71,7 @@ def build_table(around: Surroundings) -> ActionTable:
     )
     for action in (
         *auth.actions(),
-        *Collections(around.storage).actions(),
-        *_documents(around),
-        *Indexes(around.storage).actions(),
+        *_data(around),
         *_realtime(around).actions(),
         *server.actions(),
         *_device_manager(around),
@@ -84,17 +85,24 @@ def _realtime(around: Surroundings) -> Realtime:
     return Realtime(around.storage, around.notifier, around.authority, settings)
 
 
-def _documents(around: Surroundings) -> list[Action]:
-    storage, settings = around.storage, around.settings.documents
+def _data(around: Surroundings) -> list[Action]:
+    storage, private, settings = around.storage, around.private, around.settings.documents
     cursors = Cursors(storage, around.settings.scrolls)
+    specifications = Specifications(private)
+    kept = KeptSettings(private)
     found = (
-        *Documents(storage, settings, cursors).actions(),
+        *Collections(storage, kept).actions(),
+        *SpecificationActions(
+            storage, specifications, settings, private, Cursors(private, around.settings.scrolls)
+        ).actions(),
+        *Indexes(storage, kept).actions(),
+        *Documents(storage, settings, cursors, specifications).actions(),
         *cursors.actions(),
         *ManyDocuments(storage, settings).actions(),
         *PartialDocuments(storage).actions(),
         *DocumentsByQuery(storage, settings).actions(),
     )
-    return sorted(found, key=lambda action: action.name)
+    return sorted(found, key=lambda action: (action.controller, action.name))
 
 
 def _device_manager(around: Surroundings) -> tuple[Action, ...]:

@@ -1,4 +1,4 @@
-"""The types of specified fields: which values they take, and which options (Kuzzle reference 3.2)."""
+"""The types of specified fields: what values and what options they take (reference 3.2)."""
 
 from __future__ import annotations
 

@@ -216,12 +216,12 @@ class OpenSearchStorage:
 
     async def truncate(self, index: str, collection: str) -> None:
         """Remove all documents of a collection at once; its mapping stays."""
-        with _told():
+        with telling():
             await self._administration.truncate((index, collection))
 
     async def usage(self) -> list[Usage]:
         """What every collection takes, by index and name; as of the last refresh."""
-        with _told():
+        with telling():
             return await self._administration.usage()
 
     def has_collection(self, index: str, collection: str) -> bool:

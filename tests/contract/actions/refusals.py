@@ -109,9 +109,24 @@ def _documents() -> list[Step]:
     return steps
 
 
+def _koncorde(ask: Payload) -> list[Step]:
+    body = ask.get("body", {})
+    return [
+        _refused(
+            {**ask, "lang": "koncorde", "body": {**body, "query": query}}, error, f"for {query}"
+        )
+        for query, error in (
+            ({"term": {"n": 1}}, "api.assert.koncorde_unknown_keyword"),
+            ({"regexp": {"n": "x"}}, "api.assert.koncorde_restricted_keyword"),
+            ({"equals": {}}, "api.assert.koncorde_dsl_error"),
+        )
+    ]
+
+
 def _searches() -> list[Step]:
     steps: list[Step] = []
     for ask in (*SEARCHES, COUNT):
+        steps += _koncorde(ask)
         for body, error in (
             ({"querry": {}}, "services.storage.invalid_search_query"),
             ({"query": {"equals": {"n": 1}}}, "services.storage.unknown_query_keyword"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.actions.refusals import DOCUMENT, THING
+from tests.contract.actions.refusals import DOCUMENT, THING, _koncorde
 from tests.contract.actions.refusals import _names as names
 from tests.contract.actions.refusals import _places as places
 from tests.contract.actions.refusals import _refused as refused
@@ -98,6 +98,7 @@ def _by_query(ask: Payload, crowd: Payload) -> list[Step]:
         refresh=("soon", "services.storage.invalid_argument"),
         lang=("sql", "api.assert.invalid_argument"),
     )
+    steps += _koncorde(ask)
     body = ask["body"]
     for query, error in (
         ({"equals": {"n": 1}}, "services.storage.unknown_query_keyword"),

@@ -31,7 +31,6 @@ LEFT_OUT: dict[str, str] = {
         [
             "auth:getStrategies",
             "server:getConfig",
-            "document:validate",
             "asset:getLastMeasuredAt",
             "asset:getLastMeasures",
             "history after updates (document:search)",
