@@ -15,6 +15,7 @@ from controllers.writes import (
     changed,
     described,
     document_key,
+    is_repeat,
     told,
     write_in_turn,
 )
@@ -127,7 +128,7 @@ class Documents:
     ) -> Written:
         request.flag("silent")
         index, collection = _place(request)
-        if verb != "delete":
+        if verb != "delete" and not is_repeat(request):
             content = await self._checked(request, verb, id, content)
         write = Write(
             verb=verb,

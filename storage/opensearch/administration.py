@@ -99,7 +99,8 @@ class Administration:
         await self._registry.reload()  # another router was faster
 
     async def usage(self) -> list[Usage]:
-        """What every collection takes, as far as the server has counted it."""
+        """What every collection takes."""
+        await self._client.request("POST", self._scope.every, "_refresh")  # or it counts too few
         told = await self._client.request("GET", self._scope.every, "_stats", "docs,store")
         found = []
         for index, name in sorted(self._catalog.collections):

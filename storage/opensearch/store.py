@@ -220,7 +220,7 @@ class OpenSearchStorage:
             await self._administration.truncate((index, collection))
 
     async def usage(self) -> list[Usage]:
-        """What every collection takes, by index and name; as of the last refresh."""
+        """What every collection takes, by index and name."""
         with telling():
             return await self._administration.usage()
 

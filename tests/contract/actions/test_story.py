@@ -51,6 +51,7 @@ DIFFERS_BY_NATURE = {
     "network": "server:metrics counts the connections of this very wire",
     "api": "server:metrics counts this very request",
     "scrollId": "made up anew",
+    "size": "bytes as the engine counts them",
     "requestId": "made anew for each request",
 }
 """All that may differ between two wires, or two runs: key -> why. Compared by type only."""
