@@ -22,13 +22,17 @@ from protocols.locality import foreign, is_local
 from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
 from router.actions import ActionTable
+from router.addresses import network_of
 from router.envelope import Connection, Json, Response, refusal
 from router.errors import RouterError, TooSoonError
 from router.ports import ConnectionObserver, Dispatcher
+from router.rates import Rates
 from router.settings import Settings
 
 # The kernel's queue of connections that wait to be accepted; Linux cuts it to somaxconn.
 _BACKLOG: Final = 1_024
+
+RATE_EXCEEDED: Final = "network.http.ratelimit_exceeded"
 
 
 class HttpListener:
@@ -74,6 +78,8 @@ class HttpListener:
         self._max_connections = settings.limits.connections
         self._tls = settings.tls
         self._crowd = crowd
+        self._rate_limit = settings.http.rate_limit
+        self._rates = Rates()
         self._proxies = Proxies(settings.http)
         self._common = common_lines(node, hsts_s=0)
         self._common_secure = common_lines(node, hsts_s=settings.tls.hsts_s)
@@ -211,6 +217,8 @@ class HttpListener:
             return service(head)
         connection = self.describe(head, client)
         try:
+            if self._rate_limit:
+                self._spend(connection.address)
             request = decode(head, body, connection=connection, rules=self._rules, new_id=_new_id())
         except RouterError as error:
             return self.refuse(error, head)
@@ -264,6 +272,10 @@ class HttpListener:
     def _plain(self, head: Head, result: Json) -> Answer:
         response = Response(request_id=_request_id(head), status=200, result=result)
         return answer_of(response, head, self._node)
+
+    def _spend(self, address: str) -> None:
+        if not self._rates.spend(network_of(address), self._rate_limit):
+            raise TooSoonError(RATE_EXCEEDED, retry_after_s=1)
 
     # -- who asks, and may -----------------------------------------------------------------
 

@@ -62,7 +62,12 @@ class WebSocketWire:
             max_unsent_bytes=settings.websocket.max_unsent_bytes,
             idle_timeout_s=settings.websocket.idle_timeout_s,
         )
-        self._terms = Terms(limits, settings.limits.requests_per_connection, node)
+        self._terms = Terms(
+            limits,
+            settings.limits.requests_per_connection,
+            node,
+            rate_limit=settings.websocket.rate_limit,
+        )
         self._is_stopping = False
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from protocols.codec import frame
@@ -12,14 +12,17 @@ from protocols.codec.frame import BadFrameError, FrameLimits
 from protocols.websocket_connection import WebSocketConnection
 from router.connections import Notification
 from router.envelope import Connection, Request, refusal
-from router.errors import RouterError
+from router.errors import RouterError, TooSoonError
 from router.ports import ConnectionObserver, Dispatcher
+from router.rates import Rates
 
 # An application's code may hold on to a request that was cancelled; a stop doesn't wait for it.
 CANCEL_TIMEOUT_S: Final = 1.0
 
 POLICY_VIOLATION: Final = 1008
 """RFC 6455, 7.4.1. Kuzzle's SDKs come back after any code but 1000."""
+
+RATE_EXCEEDED: Final = "network.websocket.ratelimit_exceeded"
 
 _PONG: Final = b'{"p":2}'
 _LONGEST_PING: Final = 32
@@ -32,11 +35,15 @@ class Terms:
     Attributes:
         max_requests: Unanswered requests of one connection; beyond it it isn't read from.
         node: This router's name, sent with every answer.
+        rate_limit: Messages a second of one connection; 0 is any number.
+        rates: Counts them.
     """
 
     limits: FrameLimits
     max_requests: int
     node: str
+    rate_limit: int = 0
+    rates: Rates = field(default_factory=Rates)
 
 
 class WebSocketSession:
@@ -89,7 +96,11 @@ class WebSocketSession:
         """Take one message; text and binary mean the same."""
         if not payload:
             return
-        if len(payload) <= _LONGEST_PING and _is_ping(payload):
+        limit = self._terms.rate_limit
+        if limit and not self._terms.rates.spend(self._peer.id, limit):
+            self._observer.refused("websocket", RATE_EXCEEDED)
+            self._refuse(TooSoonError(RATE_EXCEEDED, retry_after_s=1), None)
+        elif len(payload) <= _LONGEST_PING and _is_ping(payload):
             self.wire.send(_PONG)
         elif len(self._tasks) >= self._terms.max_requests:
             self._hold(payload)

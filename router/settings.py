@@ -168,6 +168,9 @@ class HttpSettings(Section):
     )
     allow_origin: str = Field("*", description="Origins that may call, comma separated; * is any.")
     max_encodings: int = Field(3, ge=1, description="Layers of Content-Encoding.")
+    rate_limit: int = Field(
+        0, ge=0, description="Requests a second from one address; 0 is any number."
+    )
     header_timeout_s: float = Field(10.0, gt=0, description="Seconds to send a request's head.")
     body_timeout_s: float = Field(30.0, gt=0, description="Seconds to send a request's body.")
     keepalive_timeout_s: float = Field(75.0, gt=0, description="Seconds between two requests.")
@@ -184,6 +187,9 @@ class WebSocketSettings(Section):
     """The WebSocket wire."""
 
     idle_timeout_s: float = Field(60.0, gt=0, description="Seconds without a frame; Kuzzle's 60.")
+    rate_limit: int = Field(
+        0, ge=0, description="Messages a second of one connection; 0 is any number, as in Kuzzle."
+    )
     max_unsent_bytes: int = Field(
         1_048_576, ge=4096, description="Bytes that wait for a slow reader before it is cut off."
     )
@@ -212,6 +218,9 @@ class MqttSettings(Section):
     )
     allow_pub_sub: Literal[False] = Field(
         False, description="Whether clients may publish to each other. Not yet available."
+    )
+    rate_limit: int = Field(
+        0, ge=0, description="Requests a second of one connection; 0 is any number."
     )
     connect_timeout_s: float = Field(10.0, gt=0, description="Seconds to send CONNECT.")
     max_packet_bytes: int = Field(1_114_112, ge=1024, description="Bytes; 1 MB and its header.")

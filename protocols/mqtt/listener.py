@@ -14,14 +14,18 @@ from protocols.mqtt.terms import Terms, terms_of
 from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
 from router.connections import Connections
-from router.envelope import Request
+from router.envelope import Request, Response, refusal
+from router.errors import TooSoonError
 from router.ports import ConnectionObserver, Dispatcher
+from router.rates import Rates
 from router.settings import Settings
 
 SPARE_CONNECTIONS: Final = 64
 """Connections above a limit that are kept to be told so; further ones are dropped."""
 
 BACKLOG: Final = 1_024
+
+RATE_EXCEEDED: Final = "network.mqtt.ratelimit_exceeded"
 
 
 class MqttListener:
@@ -50,6 +54,8 @@ class MqttListener:
         self._max_connections = settings.limits.connections
         self._tls = settings.tls
         self._crowd = crowd
+        self._rate_limit = settings.mqtt.rate_limit
+        self._rates = Rates()
         self._servers: list[asyncio.Server | Door] = []
         self._connections: set[MqttConnection] = set()
         self._open = connections
@@ -184,11 +190,18 @@ class MqttListener:
 
     async def _serve(self, connection: MqttConnection, job: Job) -> None:
         try:
-            connection.answered(job, await self._router.dispatch(job.request))
+            connection.answered(job, await self._answer(connection, job.request))
         except Exception:  # noqa: BLE001 - the boundary: nothing may leave a client waiting
             connection.fail(job.request.request_id)
         finally:
             del self._tasks[job]
+
+    async def _answer(self, connection: MqttConnection, request: Request) -> Response:
+        if self._rate_limit and not self._rates.spend(connection.id, self._rate_limit):
+            self.refused(RATE_EXCEEDED)
+            error = TooSoonError(RATE_EXCEEDED, retry_after_s=1)
+            return refusal(error, request_id=request.request_id)
+        return await self._router.dispatch(request)
 
     async def _carry_out(self, key: object, request: Request) -> None:
         try:
