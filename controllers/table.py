@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from access.register import Register
 from controllers import auth
+from controllers.audit import Audit, Record
 from controllers.collection import Collections
 from controllers.cursors import Cursors
 from controllers.device_manager import forms
@@ -41,6 +42,7 @@ class Surroundings:
         private: Users, roles, profiles, credentials and tokens; nothing that clients may search.
         register: Users, profiles and roles; prepared before the first request.
         engines: Prepared (`await engines.prepare()`) before the first request.
+        audit: What was recorded; None if nothing is.
         node: The id of this node.
         version: The version of this router.
     """
@@ -56,6 +58,7 @@ class Surroundings:
     authority: Authority
     node: str
     version: str
+    audit: Record | None = None
 
 
 def build_table(around: Surroundings) -> ActionTable:
@@ -73,6 +76,7 @@ def build_table(around: Surroundings) -> ActionTable:
         *auth.actions(),
         *_data(around),
         *_realtime(around).actions(),
+        *Audit(around.audit).actions(),
         *server.actions(),
         *_device_manager(around),
     ):

@@ -19,7 +19,7 @@ from router.events import Events, Exchange, is_cancelled
 from router.guards import condition
 from router.once import Memory, once
 from router.order import Order, Turn
-from router.ports import Authority
+from router.ports import Auditor, Authority, Unaudited
 from router.rates import Rates
 from router.repeats import Repeats
 
@@ -49,7 +49,7 @@ class Router:
     the after pipes, the answer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each port
         self,
         table: ActionTable,
         *,
@@ -58,12 +58,14 @@ class Router:
         admission: Admission,
         meter: Meter,
         memory: Memory,
+        auditor: Auditor | None = None,
     ) -> None:
         self.table = table
         self.events = events
         self.admission = admission
         self._authority = authority
         self._meter = meter
+        self._auditor = Unaudited() if auditor is None else auditor
         self._order = Order()
         self._repeats = Repeats(memory)
         self._rates = Rates()
@@ -73,6 +75,7 @@ class Router:
         started = time.perf_counter()
         token = CURRENT.set(request.request_id)
         turn: Turn | None = None
+        action: Action | None = None
         try:
             action = self._find(request)
             if action.order_key is not None:
@@ -90,6 +93,7 @@ class Router:
                 if user.rate_limit:
                     self._spend(user, request)
                 self._allow(user, action, request)
+                self._auditor.check(action)
                 response = await self._perform(action, guarded(action, request))
             finally:
                 self.admission.leave()
@@ -101,6 +105,7 @@ class Router:
             if turn is not None:
                 turn.end()
             CURRENT.reset(token)
+        self._auditor.answered(action, request, response)
         self._meter.answered(request, response.status, time.perf_counter() - started)
         return response
 
@@ -115,21 +120,25 @@ class Router:
         within = _WITHIN_CALL.get()
         token = _WITHIN_CALL.set(within or events)
         turn: Turn | None = None
+        action: Action | None = None
         try:
             action = self._find(request)
             turn = None if within else self._turn(action, request)
             request = request.replace(trigger_events=events, turn=turn)
             if rights:
                 self._allow(request.user, action, request)
-            return await self._perform(action, guarded(action, request), events=events)
+            self._auditor.check(action)
+            response = await self._perform(action, guarded(action, request), events=events)
         except RouterError as error:
-            return failed(request, error)
+            response = failed(request, error)
         except Exception as error:  # noqa: BLE001 - the boundary: a call is always answered
-            return failed(request, _unexpected(request, error))
+            response = failed(request, _unexpected(request, error))
         finally:
             if turn is not None:
                 turn.end()
             _WITHIN_CALL.reset(token)
+        self._auditor.answered(action, request, response)
+        return response
 
     def _find(self, request: Request) -> Action:
         if not request.controller:

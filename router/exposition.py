@@ -52,6 +52,17 @@ class _Counts(Collector):
             self._observer.requests_waiting(),
         )
         yield from self._connections()
+        yield self._audit()
+
+    def _audit(self) -> Metric:
+        entries = CounterMetricFamily(
+            "trivium_audit",
+            "Entries written and lost, and attempts to write that failed.",
+            labels=["event"],
+        )
+        for event, count in self._observer.audited().items():
+            entries.add_metric([event], count)
+        return entries
 
     def _requests(self) -> Metric:
         requests = CounterMetricFamily(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import structlog
@@ -52,6 +52,7 @@ class Observer:
         self.open: dict[Wire, int] = {}
         self.opened_in_all: dict[Wire, int] = {}
         self.refusals: dict[tuple[Wire, str], int] = {}
+        self.audited: Callable[[], Mapping[str, int]] = dict
         self._cells: dict[tuple[str, str, str, int], Times] = {}
         self._table: ActionTable | None = None
         self._admission: Admission | None = None

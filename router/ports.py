@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from router.actions import Action
-from router.envelope import Request, Response, User, Wire
+from router.envelope import Connection, Request, Response, User, Wire
+from router.errors import RouterError
 
 
 class Authority(Protocol):
@@ -20,6 +21,36 @@ class Authority(Protocol):
 
     def allows(self, user: User, action: Action, request: Request) -> bool:
         """Whether the user may run this action with these arguments."""
+
+
+class Auditor(Protocol):
+    """Keeps who did what to what, and who was kept out. None of it waits."""
+
+    def check(self, action: Action) -> None:
+        """Told before an action is run.
+
+        Raises:
+            RouterError: `trivium.audit.unavailable`, it can't be audited and so may not run.
+        """
+
+    def answered(self, action: Action | None, request: Request, response: Response) -> None:
+        """Told once of each answer; `action` is None for one that doesn't exist."""
+
+    def turned_away(self, connection: Connection, request_id: str, error: RouterError) -> None:
+        """Told by a wire of whom it refused before there was a request."""
+
+
+class Unaudited:
+    """The auditor of a router that keeps no audit."""
+
+    def check(self, action: Action) -> None:
+        """Let it pass."""
+
+    def answered(self, action: Action | None, request: Request, response: Response) -> None:
+        """Forget it."""
+
+    def turned_away(self, connection: Connection, request_id: str, error: RouterError) -> None:
+        """Forget it."""
 
 
 class Dispatcher(Protocol):

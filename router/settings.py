@@ -369,6 +369,31 @@ class DeviceManagerSettings(Section):
     )
 
 
+class AuditSettings(Section):
+    """The record of who did what to what."""
+
+    enabled: bool = Field(True, description="Whether to keep one.")
+    requests: Literal["security", "writes", "all"] = Field(
+        "security",
+        description="Which are recorded: those of security, auth and admin and everybody who was "
+        "kept out (by rights, token, origin, failed login); or writes of documents, too; or all.",
+    )
+    folder: str = Field("", description="Where its files are; empty for audit in storage.data.")
+    days: int = Field(90, ge=1, description="Days that entries are kept.")
+    mb: int = Field(1_024, ge=1, description="MB that are kept, whichever comes first.")
+    fsync: Literal["batch", "second", "never"] = Field(
+        "second", description="When entries are made safe from a power cut; a crash loses none."
+    )
+    waiting: int = Field(
+        100_000, ge=1, description="Entries that wait for the disk; more are dropped, and counted."
+    )
+    when_failing: Literal["serve", "refuse"] = Field(
+        "serve",
+        description="What becomes of requests to be recorded while the disk refuses entries: "
+        "served all the same, or refused with 503.",
+    )
+
+
 class Settings(Section):
     """All settings of one router."""
 
@@ -388,6 +413,7 @@ class Settings(Section):
     scrolls: ScrollSettings = ScrollSettings()
     device_manager: DeviceManagerSettings = DeviceManagerSettings()
     realtime: RealtimeSettings = RealtimeSettings()
+    audit: AuditSettings = AuditSettings()
 
 
 def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
 from access.anonymous import OpenAuthority
+from access.audit.recorder import Recorder
 from access.register import make_register
 from controllers.device_manager.engines import Engines
 from controllers.device_manager.models import Models
@@ -67,6 +69,9 @@ class Core:
         self.register = make_register(self.private, self.storage, lambda: self.table.names())  # noqa: PLW0108 - made below
         self.authority = OpenAuthority()
         self.notifier = make_notifier(settings, self.storage, self.connections)
+        self.audit = make_recorder(settings, has_data=storage is None)
+        if self.audit is not None:
+            self.observer.audited = self.audit.trail.counts
         self.table = build_table(
             Surroundings(
                 storage=self.storage,
@@ -78,6 +83,7 @@ class Core:
                 load=self.observer,
                 notifier=self.notifier,
                 authority=self.authority,
+                audit=self.audit,
                 node=self.node,
                 version=VERSION,
             )
@@ -92,6 +98,7 @@ class Core:
             admission=self.admission,
             meter=self.observer,
             memory=self.storage,
+            auditor=None if self.audit is None else self.audit.trail,
         )
 
 
@@ -137,6 +144,26 @@ def make_notifier(settings: Settings, storage: Storage, connections: Connections
     notifier = Notifier(rooms, connections, feed=lambda: storage.feed)
     storage.listen(notifier.written)
     return notifier
+
+
+def make_recorder(settings: Settings, *, has_data: bool) -> Recorder | None:
+    """The audit that the settings ask for, not opened yet.
+
+    Args:
+        has_data: Whether the folder `storage.data` is this router's own; if it isn't, an audit
+            is kept only where `audit.folder` names another one.
+    """
+    chosen = settings.audit
+    if not chosen.enabled or not (has_data or chosen.folder):
+        return None
+    return Recorder(
+        chosen, audit_folder(settings), search_timeout_s=settings.storage.search_timeout_s
+    )
+
+
+def audit_folder(settings: Settings) -> Path:
+    """Where the audit of a router with these settings is."""
+    return Path(settings.audit.folder) if settings.audit.folder else settings.storage.data / "audit"
 
 
 def _hook_failed(event: str, error: BaseException) -> None:

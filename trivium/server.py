@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 import structlog
 
+from access.audit.writer import AuditOpenError
 from protocols.locality import is_loopback
 from router.errors import RouterError
 from router.settings import Settings
@@ -91,10 +92,15 @@ class Server:
             opening = asyncio.create_task(self._open_stores(stores), name="opening of the stores")
             undo.push_async_callback(_ended, opening)
             await asyncio.wait({opening}, timeout=_PATIENCE_S)
+            if opening.done():
+                opening.result()
+            self._open_audit(undo)
             self.app.start(self.core.router, self.settings)
             undo.callback(self.app.stop)
             undo.push_async_callback(self._finish)
             await self._listen_and_open(opening, undo)
+            if self.core.audit is not None:
+                self.core.audit.serving()
             self._undo = undo.pop_all()
         self._is_ready = True
         _log.info(
@@ -124,7 +130,6 @@ class Server:
         self, opening: asyncio.Task[None], undo: contextlib.AsyncExitStack
     ) -> None:
         if opening.done():
-            opening.result()
             await self._listen(undo)
             return
         self.core.admission.hold("services.storage.unavailable", "it is not open yet")
@@ -162,6 +167,16 @@ class Server:
         found = self._listeners
         self.port, self.mqtt_port = found.port, found.mqtt_port
         self.mqtt_tls_port = found.mqtt_tls_port
+
+    def _open_audit(self, undo: contextlib.AsyncExitStack) -> None:
+        audit = self.core.audit
+        if audit is None:
+            return
+        try:
+            audit.open()
+        except AuditOpenError as error:
+            raise StartError(f"the audit can't be opened: {error}") from error
+        undo.push_async_callback(audit.close)
 
     async def _finish(self) -> None:
         now = asyncio.get_running_loop().time

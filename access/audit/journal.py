@@ -71,8 +71,11 @@ class Journal:
 
     def start(self) -> None:
         """Begin to write; the writer is open."""
-        self.put(own("started", at=self._clock()))
         self._thread.start()
+
+    def note(self, action: str) -> None:
+        """Take an entry of the router itself."""
+        self.put(own(action, at=self._clock()))
 
     def put(self, entry: Entry) -> None:
         """Take an entry; for the loop's thread."""
@@ -95,7 +98,6 @@ class Journal:
 
     async def close(self) -> None:
         """Write what waits, tell the head, end the thread and close the writer."""
-        self.put(own("stopped", at=self._clock()))
         self._ending.set()
         self._wake.set()
         await asyncio.to_thread(self._thread.join)
@@ -171,6 +173,7 @@ class Journal:
         with suppress(OSError):
             if left:
                 _log.error("entries of the audit are lost", entries=left)
-            self._writer.tell()
+            if self.written:
+                self._writer.tell()
             self._writer.sync()
         self._writer.close()

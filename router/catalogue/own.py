@@ -82,5 +82,11 @@ ENTRIES: Final = {
     "trivium.search.too_many_scrolls": Entry(
         0x09200002, 429, "%s scrolls are open; read them to their end, or let them expire."
     ),
+    "trivium.audit.unavailable": Entry(
+        0x09080001,
+        503,
+        "The audit can't be written, and the settings (audit.when_failing) let nothing go on "
+        "without it; try again shortly.",
+    ),
     "trivium.unsupported.feature": Entry(0x09040001, 501, "%s is not supported by this store."),
 }

@@ -41,7 +41,7 @@ def test_a_router_finds_what_the_one_before_it_stored(
             assert ready.status == 200
     assert '"a": 1' in told or '"a":1' in told
     # The embedded store was left alone.
-    assert not (tmp_path / "data").exists()
+    assert [it.name for it in (tmp_path / "data").iterdir()] == ["audit"]
 
 
 def test_an_engine_that_does_not_exist_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from enum import StrEnum
 from itertools import takewhile
 from pathlib import Path
@@ -23,6 +24,8 @@ commands = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+audit = typer.Typer(help="What was recorded of who did what.", no_args_is_help=True)
+commands.add_typer(audit, name="audit")
 
 
 class Wire(StrEnum):
@@ -161,6 +164,42 @@ def migrate(
     try:
         code = migrate(source, target, config, is_resumed=resume)
     except MigrateError as error:
+        raise refuse(str(error)) from None
+    raise typer.Exit(code)
+
+
+@audit.command("verify")
+def audit_verify(
+    head: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NUMBER:]HASH", help="A head that the log has. Repeatable."),
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Folder of the audit.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+) -> None:
+    """Name the first entry that was edited, removed or moved (exit code 1), or the head."""
+    from trivium.cli.audit import AuditError, check, folder_of  # noqa: PLC0415
+
+    try:
+        code = check(folder_of(folder, config), head or [])
+    except AuditError as error:
+        raise refuse(str(error)) from None
+    raise typer.Exit(code)
+
+
+@audit.command("export")
+def audit_export(
+    since: Annotated[datetime | None, typer.Option("--from", help="In UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option("--to", help="In UTC.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Folder of the audit.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+) -> None:
+    """Print entries as JSON lines, oldest first."""
+    from trivium.cli.audit import AuditError, export, folder_of  # noqa: PLC0415
+
+    try:
+        code = export(folder_of(folder, config), since, until)
+    except AuditError as error:
         raise refuse(str(error)) from None
     raise typer.Exit(code)
 

@@ -42,6 +42,7 @@ SUBDOMAINS = {
     "trivium.asset": 0x0905,
     "trivium.credentials": 0x0911,
     "trivium.search": 0x0920,
+    "trivium.audit": 0x0908,
 }
 
 STATUSES = {206, 400, 401, 403, 404, 408, 409, 410, 412, 413, 422, 429, 431, 500, 501, 503, 504}

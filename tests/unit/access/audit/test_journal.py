@@ -30,6 +30,7 @@ async def started_in(tmp_path: Path, clock: Clock) -> AsyncIterator[Started]:
         writer.open()
         journal = Journal(writer, clock, sync=sync, waiting=waiting)  # type: ignore[arg-type]
         journal.start()
+        journal.note("started")
         journals.append(journal)
         return journal
 
@@ -54,7 +55,6 @@ async def test_all_that_was_put_is_in_the_files_in_order(
     assert names == ["started", *(f"act{number}" for number in range(3 * BATCH + 7))]
     assert journal.written == len(names)
     await journal.close()
-    assert entries(tmp_path)[-1].action == "stopped"
     assert_whole(tmp_path)
 
 
@@ -104,7 +104,7 @@ async def test_closing_with_a_full_disk_ends(
     with files_limited_to(segment.path.stat().st_size + 10):
         put(journal, clock, 3)
         await journal.close()
-    assert journal.lost == 4, "and the entry of the stop"
+    assert journal.lost == 3
     assert_whole(tmp_path)
 
 

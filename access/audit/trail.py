@@ -1,0 +1,122 @@
+"""From answered requests to entries: what is kept of a request, and of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from access.audit.entry import Entry, Outcome, text
+from access.audit.journal import Journal
+from access.audit.selection import Selection, keeps_out
+from access.audit.writer import Clock
+from router.actions import Action
+from router.envelope import ANONYMOUS, Connection, Request, Response
+from router.errors import RouterError
+from router.places import Place
+
+UNAVAILABLE: Final = "trivium.audit.unavailable"
+
+_API_KEY: Final = "kapikey-"
+
+
+class Trail:
+    """Audits what the selection takes, and everybody who is kept out.
+
+    Args:
+        refuses: Whether requests that would be audited are refused while nothing can be written.
+    """
+
+    def __init__(
+        self, selection: Selection, journal: Journal, clock: Clock, *, refuses: bool
+    ) -> None:
+        self._selection = selection
+        self._journal = journal
+        self._clock = clock
+        self._refuses = refuses
+
+    def check(self, action: Action) -> None:
+        """Let an action pass that can be audited, or need not be.
+
+        Raises:
+            RouterError: `trivium.audit.unavailable`.
+        """
+        if (
+            self._refuses
+            and self._journal.is_failing
+            and self._selection.takes(action.controller, action.name)
+        ):
+            raise RouterError(UNAVAILABLE)
+
+    def answered(self, action: Action | None, request: Request, response: Response) -> None:
+        """Note how a request ended; `action` is None for one that isn't in the table."""
+        error = None if response.error is None else str(response.error["id"])
+        is_taken = action is not None and self._selection.takes(action.controller, action.name)
+        if (is_taken or keeps_out(error)) and error != UNAVAILABLE:
+            places = () if action is None else action.places(request)
+            self._journal.put(_entry(request, places, error, response.status, self._clock()))
+
+    def turned_away(self, connection: Connection, request_id: str, error: RouterError) -> None:
+        """Note that a wire let nobody in, or no request through; not if it's the wire's fault."""
+        if keeps_out(error.id):
+            request = Request(
+                controller="", action="", connection=connection, request_id=request_id
+            )
+            self._journal.put(_entry(request, (), error.id, error.status, self._clock()))
+
+    def counts(self) -> Mapping[str, int]:
+        """Entries `written` and `lost` so far, and `failures` of the disk."""
+        journal = self._journal
+        return {
+            "written": journal.written,
+            "lost": journal.lost,
+            "failures": journal.failures,
+        }
+
+
+def _entry(
+    request: Request, places: Sequence[Place], error: str | None, status: int, at: int
+) -> Entry:
+    connection = request.connection
+    return Entry(
+        action=text(request.action) or "",
+        address=connection.address,
+        at=at,
+        by=_means(request),
+        client=text(connection.client_id) or "",
+        collection=_joined(collection for _, collection in places),
+        connection=connection.id,
+        controller=text(request.controller) or "",
+        error=error,
+        id=text(request.args.get("_id")),
+        index=_joined(index for index, _ in places),
+        kuid=_kuid(request, error),
+        outcome=_outcome(error),
+        requestId=text(request.request_id) or "",
+        status=status,
+        wire=connection.wire,
+    )
+
+
+def _joined(names: Iterable[str | None]) -> str | None:
+    # Names of indexes and collections hold no comma.
+    return text(",".join(dict.fromkeys(filter(None, names)))) or None
+
+
+def _outcome(error: str | None) -> Outcome:
+    if error is None:
+        return "allowed"
+    return "refused" if keeps_out(error) else "failed"
+
+
+def _kuid(request: Request, error: str | None) -> str | None:
+    if error is not None and error.startswith(("security.token.", "security.cookie.")):
+        return None
+    return request.user.id
+
+
+def _means(request: Request) -> str:
+    if request.connection.wire == "internal":
+        return "application"
+    if request.jwt is not None:
+        return "apiKey" if request.jwt.startswith(_API_KEY) else "token"
+    return "none" if request.user.id == ANONYMOUS.id else "connection"
