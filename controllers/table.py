@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from access.register import Register
 from controllers import auth
 from controllers.audit import Audit, Record
+from controllers.bulk import Bulk
 from controllers.collection import Collections
 from controllers.cursors import Cursors
 from controllers.device_manager import forms
@@ -105,6 +106,7 @@ def _data(around: Surroundings) -> list[Action]:
         *ManyDocuments(storage, settings).actions(),
         *PartialDocuments(storage).actions(),
         *DocumentsByQuery(storage, settings).actions(),
+        *Bulk(storage).actions(),
     )
     return sorted(found, key=lambda action: (action.controller, action.name))
 

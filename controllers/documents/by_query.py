@@ -22,13 +22,18 @@ from storage.contract import Hit, Storage, Write
 from storage.query import Search
 
 _TARGET: Final = (arguments.INDEX, arguments.COLLECTION)
-_QUERY: Final = Argument("query", "object", "What to match; everything if absent.", place="body")
+QUERY: Final = Argument("query", "object", "What to match; everything if absent.", place="body")
 _FLAGS: Final = (arguments.REFRESH, arguments.SILENT, arguments.SOURCE, arguments.LANG)
 # The rest of the body isn't looked at.
 _ELSEWHERE: Final = "services.storage.invalid_search_query"
-_ERRORS: Final = (
+BY_QUERY: Final = (
     *NAMED,
     *(error for error in searches.COUNT_ERRORS if error != _ELSEWHERE),
+)
+"""What every action on what a query matches can answer."""
+
+_ERRORS: Final = (
+    *BY_QUERY,
     "services.storage.invalid_argument",
     "services.storage.write_limit_exceeded",
 )
@@ -101,7 +106,7 @@ class DocumentsByQuery:
                 places=places.named,
                 summary="Delete what matches a query.",
                 routes=(Route("DELETE", "/:index/:collection/_query"),),
-                arguments=(*_TARGET, _QUERY, *_FLAGS),
+                arguments=(*_TARGET, QUERY, *_FLAGS),
                 body="optional",
                 result="`{documents: [{_id, _source?}], ids: [_id]}`",
                 errors=_ERRORS,
@@ -113,7 +118,7 @@ class DocumentsByQuery:
                 places=places.named,
                 summary="Merge changes into what matches a query.",
                 routes=(Route("PUT", "/:index/:collection/_query"),),
-                arguments=(*_TARGET, _QUERY, changes, *_FLAGS),
+                arguments=(*_TARGET, QUERY, changes, *_FLAGS),
                 body="required",
                 result="`{successes: [{_id, _version, _source?, status}], errors}`",
                 errors=(*_ERRORS, "api.assert.body_required"),

@@ -28,6 +28,7 @@ STATUS = {
     "services.storage.not_found": 404,
     "services.storage.get_limit_exceeded": 413,
     "services.storage.version_conflict": 409,
+    "api.process.incomplete_multiple_request": 400,
     "services.storage.write_limit_exceeded": 413,
     "services.storage.unknown_scroll_id": 404,
     "services.storage": 400,

@@ -12,7 +12,7 @@ from protocols.codec.frame import envelope, request_of
 from router.envelope import Connection
 from router.settings import OpenSearchSettings
 from storage.opensearch.store import OpenSearchStorage
-from tests.contract.actions import data, many, steps
+from tests.contract.actions import bulk, data, many, steps
 from tests.contract.actions.guards import GUARDS
 from tests.contract.actions.refusals import REFUSALS
 from tests.contract.actions.refusals_many import REFUSALS_MANY
@@ -39,6 +39,8 @@ STORY = [
     *REFUSALS_MANY,
     *data.DATA,
     *data.REFUSALS_DATA,
+    *bulk.BULK,
+    *bulk.REFUSALS_BULK,
     *steps.LEAVING,
 ]
 
