@@ -1,1 +1,1 @@
-"""The web page: static files only."""
+"""The web pages: static files only, which the HTTP listener serves under `/_console/`."""

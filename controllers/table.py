@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from access.register import Register
 from controllers import auth
+from controllers.api.documents import ApiDocuments
 from controllers.audit import Audit, Record
 from controllers.bulk import Bulk
 from controllers.collection import Collections
@@ -73,15 +74,21 @@ def build_table(around: Surroundings) -> ActionTable:
         node=around.node,
         version=around.version,
     )
+    natives: set[str] = set()
+    documents = ApiDocuments(
+        table=table, natives=natives, mqtt=around.settings.mqtt, version=around.version
+    )
     for action in (
         *auth.actions(),
         *_data(around),
         *_realtime(around).actions(),
         *Audit(around.audit).actions(),
         *server.actions(),
+        *documents.actions(),
         *_device_manager(around),
     ):
         table.add(action)
+        natives.add(action.controller)
     return table
 
 

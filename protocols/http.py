@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from random import getrandbits
 from typing import Final
@@ -19,6 +19,7 @@ from protocols.codec.route import RouteTable
 from protocols.crowd import CROWDED_S, Crowd
 from protocols.http_connection import Client, HttpConnection, Upgrade
 from protocols.locality import foreign, is_local
+from protocols.pages import Page, answer_with
 from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
 from router.actions import ActionTable
@@ -46,6 +47,7 @@ class HttpListener:
             that it declines is answered with what it returns. None: there are no WebSockets.
         guard: Whether only requests that are local in fact are answered (`locality`).
         crowd: Counts the connections of each address.
+        pages: Static files by path.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -60,6 +62,7 @@ class HttpListener:
         readiness: Callable[[], bool],
         metrics: Callable[[], tuple[bytes, str]],
         upgrade: Upgrade | None = None,
+        pages: Mapping[str, Page] | None = None,
         guard: Callable[[], bool] = lambda: True,
     ) -> None:
         frame = settings.frame
@@ -96,6 +99,7 @@ class HttpListener:
             "/_ready": self._ready,
             "/metrics": self._measured,
         }
+        self._services |= {path: self._paged(page) for path, page in (pages or {}).items()}
 
     async def start(self, host: str, port: int, *, certificates: Certificates | None = None) -> int:
         """Listen, with TLS if there are certificates; 0 lets the system choose the port.
@@ -268,6 +272,9 @@ class HttpListener:
     def _measured(self, head: Head) -> Answer:
         body, content_type = self._metrics()
         return Answer(200, body, _request_id(head), {}, content_type=content_type)
+
+    def _paged(self, page: Page) -> Callable[[Head], Answer]:
+        return lambda head: answer_with(page, _request_id(head))
 
     def _plain(self, head: Head, result: Json) -> Answer:
         response = Response(request_id=_request_id(head), status=200, result=result)

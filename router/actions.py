@@ -67,6 +67,7 @@ class Action:
         errors: Ids that this action adds to those which every action can answer.
         is_guarded: It writes one document, through `controllers.writes`, so that it takes
             `ifVersion` (If-Match) and `idempotencyKey`.
+        is_bare: Its result is sent as it is, without the envelope.
         before_event, after_event, error_event: What its pipes and hooks listen to, such as
             `document:beforeUpdate`.
     """
@@ -84,6 +85,7 @@ class Action:
     aliases: tuple[tuple[str, str], ...] = ()
     order_key: OrderKey | None = None
     is_guarded: bool = False
+    is_bare: bool = False
     before_event: str = field(init=False)
     after_event: str = field(init=False)
     error_event: str = field(init=False)

@@ -268,6 +268,7 @@ def succeeded(request: Request, reply: Reply) -> Response:
         volatile=request.volatile,
         headers=reply.headers,
         etag=reply.etag,
+        raw=reply.raw,
     )
 
 

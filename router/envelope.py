@@ -247,7 +247,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     `index` and `collection` replace the request's own in the answer; `error` with a result
     makes an answer that carries both (server:healthCheck); `headers` go into the envelope and,
     over HTTP, into the response; `etag` names the state of the document that was read or
-    written, for wires that have a place for it.
+    written, for wires that have a place for it. `raw` is the media type of a result that is sent
+    as it is, without the envelope: text, or JSON.
     """
 
     result: Json | msgspec.UnsetType = None
@@ -257,6 +258,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = _NO_HEADERS
     etag: str = ""
     error: RouterError | None = None
+    raw: str = ""
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,6 +275,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     volatile: JsonObject | None = None
     headers: Mapping[str, str] = _NO_HEADERS
     etag: str = ""
+    raw: str = ""
 
 
 def refusal(error: RouterError, *, request_id: str | None = None) -> Response:

@@ -30,6 +30,7 @@ from router.settings import Settings
 from storage.contract import Storage
 from trivium import stores
 from trivium.app import App
+from trivium.pages import pages
 from trivium.version import VERSION
 
 _log = structlog.get_logger("trivium.server")
@@ -126,6 +127,7 @@ class Wires:
             readiness=is_ready,
             metrics=core.observer.render,
             upgrade=self.websocket.upgrade,
+            pages=pages(),
         )
         self.mqtt = MqttListener(
             core.router,

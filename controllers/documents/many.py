@@ -90,7 +90,7 @@ _DOCUMENTS: Final[dict[Form, Argument]] = {
     ),
 }
 _RESULT: Final = (
-    "`{successes: [{_id, _version, _source, status, …}], errors: [{document, reason, status}]}`"
+    "`{successes: [{_id, _version, _source?, status, …}], errors: [{document, reason, status}]}`"
 )
 _RETRYING: Final = ("api.assert.invalid_argument",)
 _PLANS: Final = (
@@ -300,7 +300,7 @@ class ManyDocuments:
             routes=(Route("DELETE", "/:index/:collection/_mDelete"),),
             arguments=(*_TARGET, arguments.IDS, *_FLAGS),
             body="required",
-            result="`{successes: [_id], errors: [{_id, reason, status}]}`",
+            result="`{successes: [_id], errors: [{_id: any, reason, status}]}`",
             errors=_ERRORS,
         )
 

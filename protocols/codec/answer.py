@@ -64,7 +64,8 @@ def answer_of(response: Response, head: Head | None, node: str) -> Answer:
     """The response as a body; indented if `?pretty` was asked for."""
     pretty = head is not None and head.is_pretty
     body, status = encode_with_status(response, node=node, pretty=pretty)
-    return Answer(status, body, response.request_id, response.headers, response.etag)
+    media = response.raw or "application/json"
+    return Answer(status, body, response.request_id, response.headers, response.etag, media)
 
 
 def common_lines(node: str, *, hsts_s: int) -> str:

@@ -177,6 +177,8 @@ def encode_with_status(
     response: Response, *, room: bool = False, node: str = "", pretty: bool = False
 ) -> tuple[bytes, int]:
     """What `encode` gives, perhaps indented, and the status that stands in it."""
+    if response.raw:
+        return _bare(response, room=room, pretty=pretty), response.status
     answer = envelope(response)
     if node:
         answer["node"] = node
@@ -194,6 +196,18 @@ def encode_with_status(
             "volatile": None,
         }
         return dumps(answer, pretty=pretty), error.status
+
+
+def _bare(response: Response, *, room: bool, pretty: bool) -> bytes:
+    """A result without its envelope (Kuzzle reference 1.2, "raw response")."""
+    result = response.result
+    if result is None or isinstance(result, msgspec.UnsetType):
+        return b""
+    if isinstance(result, str):
+        return _text(result).encode()
+    if room and isinstance(result, dict):
+        result = {**result, "room": response.request_id}
+    return dumps(result, pretty=pretty)
 
 
 def dumps(value: Json, *, pretty: bool = False) -> bytes:

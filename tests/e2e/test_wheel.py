@@ -87,6 +87,13 @@ class TestWheel:
     def test_its_settings_are_there(self, programs, tmp_path):
         assert "[server]" in run(str(programs / "trivium"), "settings", folder=tmp_path)
 
+    def test_its_pages_are_there(self, wheel):
+        with zipfile.ZipFile(wheel) as archive:
+            shipped = {name for name in archive.namelist() if name.startswith("console/")}
+        assert shipped == {
+            f"console/{path.name}" for path in (ROOT / "console").iterdir() if path.is_file()
+        }
+
     def test_it_serves_in_an_empty_folder(self, programs, tmp_path):
         program, without_source = [str(programs / "trivium")], {"PYTHONPATH": ""}
         with (

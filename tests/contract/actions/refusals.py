@@ -321,6 +321,19 @@ def _plural() -> list[Step]:
     return steps
 
 
+def _documents_of_the_api() -> list[Step]:
+    steps: list[Step] = []
+    for action in ("openapi", "asyncapi"):
+        steps += _spoilt(
+            {"controller": "server", "action": action},
+            format=("xml", "api.assert.unexpected_argument"),
+        )
+        steps += _spoilt(
+            {"controller": "server", "action": action}, format=([1], "api.assert.invalid_type")
+        )
+    return steps
+
+
 REFUSALS = [
     Step(
         about="a strict collection",
@@ -361,5 +374,6 @@ REFUSALS = [
     *_indexes_and_engines(),
     *_singular(),
     *_plural(),
+    *_documents_of_the_api(),
 ]
 """Comes after the story's asset chapters: `lab`, `fleet`, `d1` and `Truck-1` are there."""
