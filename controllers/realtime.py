@@ -160,7 +160,7 @@ class Realtime:
                 places=places.nowhere,
                 summary="Every room that the caller could listen in, and how many do.",
                 routes=(Route("GET", "/_listSubscriptions"),),
-                result="`{index: {collection: {roomId: count}}}`",
+                result="`{<index>: {<collection>: {<roomId>: integer}}}`",
             ),
         )
 
