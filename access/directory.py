@@ -82,6 +82,10 @@ class Directory:
             await self._fill()
         await self._read()
 
+    def known(self, id: str) -> Account | None:
+        """The user of that id, if it is remembered; if not, `account` has to be asked."""
+        return None if self._is_stale else self._accounts.get(id)
+
     async def account(self, id: str) -> Account | None:
         """The user of that id; None if there is none. The anonymous one is always there."""
         if self._is_stale:

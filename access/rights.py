@@ -20,6 +20,9 @@ Restriction: TypeAlias = Mapping[str, Collections]
 _REMEMBERED: Final = 4_096
 
 
+_EVERYTHING: Final = {"*": {"*": True}}
+
+
 class Grant(NamedTuple):
     """A role, and where it holds: None for everywhere."""
 
@@ -47,12 +50,17 @@ class Rights:
 
     A restriction binds the indexes that a request names (`Action.places`), however it names
     them; a request that names none is allowed. With several places each must be allowed.
+    `is_everything`: nothing is left out, so that nothing needs to be asked.
     """
 
-    __slots__ = ("_grants", "_reaches")
+    __slots__ = ("_grants", "_reaches", "is_everything")
 
     def __init__(self, grants: Iterable[Grant]) -> None:
         self._grants = tuple(grants)
+        self.is_everything = any(
+            grant.restriction is None and grant.role.controllers == _EVERYTHING
+            for grant in self._grants
+        )
         self._reaches: dict[tuple[str, str], _Reach | None] = {}
 
     def allows(self, action: Action, places: Sequence[Place]) -> bool:

@@ -18,7 +18,7 @@ EXPIRED: Final = "Token expired"
 """The text by which the C# SDK knows it; the id is what the others go by."""
 
 
-class Session(msgspec.Struct, weakref=True, kw_only=True):
+class Session(msgspec.Struct, weakref=True, kw_only=True, eq=False):
     """One token's life. There is one object for each, so that its end is seen everywhere.
 
     Attributes:

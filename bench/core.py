@@ -16,17 +16,18 @@ from collections.abc import Callable
 import orjson
 import uvloop
 
-from access.anonymous import OpenAuthority
 from access.rights import Grant, Rights
 from access.roles import Role
+from access.users import NewUser
 from protocols.codec.frame import FrameLimits, decode, encode
-from router.actions import Action, ActionTable
-from router.admission import Admission
 from router.dispatch import Router
-from router.envelope import Connection, Json, Request, Response
-from router.events import Events
-from router.observe import Observer
-from router.places import named, nowhere
+from router.envelope import Connection, JsonObject, Request, Response
+from router.places import named
+from router.settings import Settings
+from storage.contract import Author
+from storage.memory import MemoryStorage
+from trivium import App
+from trivium.assembly import Core
 
 FRAME = (
     b'{"controller":"server","action":"now","requestId":"841c9fad-3a8c-4f0e-9c0b-2d1f7c6e5b02",'
@@ -35,27 +36,29 @@ FRAME = (
 TIMES = 20_000
 
 
-async def _now(_: Request) -> Json:
-    return {"now": int(time.time() * 1000)}
+async def make_core() -> Core:
+    core = Core(App(), Settings(), MemoryStorage())
+    await core.register.prepare()
+    await core.entrance.prepare()
+    return core
 
 
-def make_router() -> Router:
-    table = ActionTable(
-        [
-            Action(
-                controller="server",
-                name="now",
-                handler=_now,
-                places=nowhere,
-                summary="The time of day.",
-            )
-        ]
-    )
-    observer, admission = Observer(), Admission(at_work=100, waiting=100)
-    observer.watch(table, admission, log_all=False)
-    return Router(
-        table, events=Events(), authority=OpenAuthority(), admission=admission, meter=observer
-    )
+async def log_in(core: Core, request: Request) -> Request:
+    """The same request with a token of somebody who may not do everything, beside an admin."""
+    for name, profile in (("root", "admin"), ("ada", "bench")):
+        if profile == "bench":
+            await allow_now(core)
+        content: JsonObject = {"profileIds": [profile]}
+        await core.register.users.create(NewUser(name, content, {}, Author()))
+    token = await core.entrance.papers.tokens.issue("ada", 3_600_000)
+    return request.replace(jwt=token.text)
+
+
+async def allow_now(core: Core) -> None:
+    role: JsonObject = {"controllers": {"server": {"actions": {"now": True}}}}
+    await core.register.roles.write("create", "bench", role, Author())
+    profile: JsonObject = {"policies": [{"roleId": "bench"}]}
+    await core.register.profiles.write("create", "bench", profile, Author())
 
 
 async def dispatching(router: Router, request: Request) -> float:
@@ -72,37 +75,36 @@ def calling(function: Callable[[], object]) -> float:
     return (time.process_time() - started) / TIMES * 1e6
 
 
-def restricted_rights() -> Callable[[], object]:
+def restricted_rights(core: Core, request: Request) -> Callable[[], object]:
     """A question that is asked with every request of a user whose role is bound to an index."""
     role = Role("reader", {"server": {"now": True}})
     rights = Rights([Grant(role, {"tenant": None}), Grant(role, {"other": frozenset({"c"})})])
-    [action], request = (
-        make_router().table,
-        Request(
-            controller="server",
-            action="now",
-            connection=Connection("bench", "websocket"),
-            args={"index": "tenant", "collection": "assets"},
-        ),
-    )
-    return lambda: rights.allows(action, named(request))
+    action = core.table.find("server", "now")
+    placed = request.replace(args={"index": "tenant", "collection": "assets"})
+    return lambda: rights.allows(action, named(placed))
 
 
 async def measure(rounds: int) -> dict[str, float]:
-    connection, limits, router = Connection("bench", "websocket"), FrameLimits(), make_router()
+    connection, limits, core = Connection("bench", "websocket"), FrameLimits(), await make_core()
+    router = core.router
     request = decode(FRAME, connection, limits)
     response: Response = await router.dispatch(request)
     parts = ("json", "decode", "dispatch", "encode", "rights")
     took: dict[str, list[float]] = {part: [] for part in parts}
-    asking = restricted_rights()
+    asking = restricted_rights(core, request)
     for _ in range(rounds):
         took["json"].append(calling(lambda: orjson.dumps(orjson.loads(FRAME))))
         took["decode"].append(calling(lambda: decode(FRAME, connection, limits)))
         took["dispatch"].append(await dispatching(router, request))
         took["rights"].append(calling(asking))
         took["encode"].append(calling(lambda: encode(response, room=True, node="node")))
+    with_token = await log_in(core, request)
+    assert (await router.dispatch(with_token)).error is None
+    took["with_token"] = [await dispatching(router, with_token) for _ in range(rounds)]
     medians = {name: round(statistics.median(values), 2) for name, values in took.items()}
     medians["all"] = round(sum(medians[name] for name in ("decode", "dispatch", "encode")), 2)
+    medians["token_and_rights"] = round(medians["with_token"] - medians["dispatch"], 2)
+    core.register.close()
     return medians
 
 

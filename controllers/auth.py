@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from router import places
-from router.actions import Action, Argument, Route
+from router.actions import Action, Route
 from router.envelope import ANONYMOUS, Json, Request
-
-
-async def check_token(request: Request) -> Json:
-    """Whether a token holds. Without one the anonymous user's does, for ever."""
-    body = request.body if isinstance(request.body, dict) else {}
-    if body.get("token") in (None, ""):
-        return {"valid": True, "kuid": ANONYMOUS.id, "expiresAt": -1}
-    return {"valid": False, "state": "Invalid token."}
 
 
 async def get_current_user(request: Request) -> Json:
@@ -46,17 +38,6 @@ async def get_strategies(_: Request) -> Json:
 def actions() -> tuple[Action, ...]:
     """The actions of this controller."""
     return (
-        Action(
-            controller="auth",
-            name="checkToken",
-            handler=check_token,
-            places=places.nowhere,
-            summary="Whether a token is valid; without one, that of the anonymous user.",
-            routes=(Route("POST", "/_checkToken"),),
-            arguments=(Argument("token", "string", "The token to check.", place="body"),),
-            body="optional",
-            result="`{valid: true, kuid, expiresAt}` or `{valid: false, state}`",
-        ),
         Action(
             controller="auth",
             name="getCurrentUser",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from access.entrance import Entrance
 from access.register import Register
 from controllers import auth
 from controllers.api.documents import ApiDocuments
+from controllers.api_keys import ApiKeyActions
 from controllers.audit import Audit, Record
 from controllers.bulk import Bulk
 from controllers.collection import Collections
@@ -27,6 +29,7 @@ from controllers.kept_settings import KeptSettings
 from controllers.realtime import Realtime
 from controllers.server import Load, Server
 from controllers.specifications import SpecificationActions
+from controllers.tokens import TokenActions
 from controllers.validation.registry import Specifications
 from realtime.notifier import Notifier
 from router.actions import Action, ActionTable
@@ -43,6 +46,7 @@ class Surroundings:
     Attributes:
         private: Users, roles, profiles, credentials and tokens; nothing that clients may search.
         register: Users, profiles and roles; prepared before the first request.
+        entrance: Tokens, API keys and logins; prepared before the first request.
         engines: Prepared (`await engines.prepare()`) before the first request.
         audit: What was recorded; None if nothing is.
         node: The id of this node.
@@ -52,6 +56,7 @@ class Surroundings:
     storage: Storage
     private: Storage
     register: Register
+    entrance: Entrance
     events: Events
     settings: Settings
     engines: Engines
@@ -79,9 +84,10 @@ def build_table(around: Surroundings) -> ActionTable:
         table=table, natives=natives, mqtt=around.settings.mqtt, version=around.version
     )
     for action in (
-        *auth.actions(),
+        *_auth(around),
         *_data(around),
         *_realtime(around).actions(),
+        *_api_keys(around).of_users(),
         *Audit(around.audit).actions(),
         *server.actions(),
         *documents.actions(),
@@ -95,6 +101,20 @@ def build_table(around: Surroundings) -> ActionTable:
 def _realtime(around: Surroundings) -> Realtime:
     settings = around.settings.realtime
     return Realtime(around.storage, around.notifier, around.authority, settings)
+
+
+def _auth(around: Surroundings) -> list[Action]:
+    entrance, settings = around.entrance, around.settings
+    tokens = TokenActions(entrance.authority, entrance.papers, settings.access)
+    found = (*auth.actions(), *tokens.actions(), *_api_keys(around).own())
+    return sorted(found, key=lambda action: action.name)
+
+
+def _api_keys(around: Surroundings) -> ApiKeyActions:
+    entrance, settings = around.entrance, around.settings
+    return ApiKeyActions(
+        entrance.authority, entrance.papers, settings.access, settings.documents.fetch_max
+    )
 
 
 def _data(around: Surroundings) -> list[Action]:

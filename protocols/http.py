@@ -24,7 +24,7 @@ from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
 from router.actions import ActionTable
 from router.addresses import network_of
-from router.envelope import Connection, Json, Response, refusal
+from router.envelope import Connection, Json, Response, always, refusal
 from router.errors import RouterError, TooSoonError
 from router.ports import ConnectionObserver, Dispatcher
 from router.rates import Rates
@@ -198,12 +198,16 @@ class HttpListener:
 
     def describe(self, head: Head, client: Client) -> Connection:
         """The client's connection, as requests name it."""
+        caller = self._caller(head, client) if self._proxies else client
         return Connection(
             client.id,
             "http",
-            self._caller(head, client).address if self._proxies else client.address,
+            caller.address,
             headers=head.headers,
             is_gone=client.is_gone,
+            # Behind the guard nobody is from elsewhere.
+            is_local=always if self._guard() else lambda: self._is_local(head, client),
+            is_secure=caller.is_secure,
             certified=client.certified,
         )
 
@@ -303,6 +307,9 @@ class HttpListener:
         if not self._is_allowed(head):
             return RouterError("api.process.unauthorized_origin", head.headers["origin"])
         return None
+
+    def _is_local(self, head: Head, client: Client) -> bool:
+        return foreign(head.headers, client.address) is None
 
     def _may_show(self, head: Head) -> bool:
         if "origin" not in head.headers:

@@ -18,7 +18,7 @@ from protocols.crowd import CROWDED_S, Crowd
 from protocols.websocket_connection import ConnectionLimits, WebSocketConnection
 from protocols.websocket_session import Terms, WebSocketSession
 from router.connections import Connections
-from router.envelope import Connection, refusal
+from router.envelope import Connection, always, never, refusal
 from router.errors import RouterError, TooSoonError
 from router.ports import ConnectionObserver, Dispatcher
 from router.settings import Settings
@@ -162,6 +162,7 @@ class WebSocketWire:
 
     def _open(self, transport: asyncio.Transport, peer: Connection) -> WebSocketSession:
         wire = WebSocketConnection(transport, self._limits)
+        is_local = peer.is_local()
         session = WebSocketSession(
             wire,
             self._router,
@@ -171,6 +172,7 @@ class WebSocketWire:
                 wire="websocket",
                 is_gone=lambda: not wire.is_open,
                 headers={sys.intern(name): value for name, value in peer.headers.items()},
+                is_local=always if is_local else never,
             ),
             terms=self._terms,
             observer=self._observer,

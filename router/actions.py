@@ -105,6 +105,9 @@ class Action:
         return ((self.controller, self.name), *self.aliases)
 
 
+_NO_ACTIONS: Final[dict[str, Action]] = {}
+
+
 class ActionTable:
     """All actions by controller and name, in the order they were added."""
 
@@ -142,6 +145,10 @@ class ActionTable:
     def names(self) -> dict[str, Collection[str]]:
         """The names of all actions, by controller."""
         return {controller: named.keys() for controller, named in self._actions.items()}
+
+    def get(self, controller: str, action: str) -> Action | None:
+        """The action of that name, None if there is none."""
+        return self._actions.get(controller, _NO_ACTIONS).get(action)
 
     def find(self, controller: str, action: str) -> Action:
         """The action of that name.

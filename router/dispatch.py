@@ -19,6 +19,7 @@ from router.events import Events, Exchange, is_cancelled
 from router.guards import condition
 from router.once import Memory, once
 from router.order import Order, Turn
+from router.places import nowhere
 from router.ports import Auditor, Authority, Unaudited
 from router.rates import Rates
 from router.repeats import Repeats
@@ -78,7 +79,7 @@ class Router:
         action: Action | None = None
         try:
             action = self._find(request)
-            if action.order_key is not None:
+            if action is not None and action.order_key is not None:
                 turn = self._turn(action, request)
                 request = request.replace(turn=turn)
             place = self.admission.enter()
@@ -92,6 +93,8 @@ class Router:
                     request = request.replace(user=user)
                 if user.rate_limit:
                     self._spend(user, request)
+                if action is None:
+                    raise self._missing(user, request)
                 self._allow(user, action, request)
                 self._auditor.check(action)
                 response = await self._perform(action, guarded(action, request))
@@ -122,11 +125,13 @@ class Router:
         turn: Turn | None = None
         action: Action | None = None
         try:
-            action = self._find(request)
+            action = self._find(request) or self.table.find(request.controller, request.action)
             turn = None if within else self._turn(action, request)
             request = request.replace(trigger_events=events, turn=turn)
             if rights:
-                self._allow(request.user, action, request)
+                user = await self._authority.assume(request.user)
+                request = request.replace(user=user)
+                self._allow(user, action, request)
             self._auditor.check(action)
             response = await self._perform(action, guarded(action, request), events=events)
         except RouterError as error:
@@ -140,12 +145,25 @@ class Router:
         self._auditor.answered(action, request, response)
         return response
 
-    def _find(self, request: Request) -> Action:
+    def _find(self, request: Request) -> Action | None:
         if not request.controller:
             raise RouterError("api.assert.missing_argument", "controller")
         if not request.action:
             raise RouterError("api.assert.missing_argument", "action")
-        return self.table.find(request.controller, request.action)
+        return self.table.get(request.controller, request.action)
+
+    def _missing(self, user: User, request: Request) -> RouterError:
+        # Who might not run the action doesn't learn that there is none.
+        names = (request.controller, request.action)
+        missing = Action(
+            controller=names[0], name=names[1], handler=_run_nothing, places=nowhere, summary=""
+        )
+        try:
+            self._allow(user, missing, request)
+            self.table.find(*names)
+        except RouterError as error:
+            return error
+        raise AssertionError(f"the action {names} is there")
 
     def _turn(self, action: Action, request: Request) -> Turn | None:
         # Before the first await, so that the order is that of arrival.
@@ -254,6 +272,10 @@ def _is_behind(request: Request) -> bool:
     return request.once is not None and request.once.is_repeat
 
 
+async def _run_nothing(_: Request) -> Json:
+    raise AssertionError("an action that does not exist was run")
+
+
 def succeeded(request: Request, reply: Reply) -> Response:
     """The answer that carries a result."""
     return Response(
@@ -269,6 +291,7 @@ def succeeded(request: Request, reply: Reply) -> Response:
         headers=reply.headers,
         etag=reply.etag,
         raw=reply.raw,
+        cookie=reply.cookie,
     )
 
 

@@ -42,8 +42,14 @@ class User(msgspec.Struct, frozen=True):
 ANONYMOUS: Final = User("-1", ("anonymous",))
 
 
-def _never() -> bool:
+def never() -> bool:
+    """No."""
     return False
+
+
+def always() -> bool:
+    """Yes."""
+    return True
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -51,9 +57,12 @@ class Connection(msgspec.Struct, frozen=True):
 
     `address` is the client's own where a proxy that is believed tells it. `client_id` is what
     the client calls itself (MQTT), else the empty string; `headers` are those of the HTTP
-    request or of the WebSocket upgrade, names in lower case. `certified` is the user that its
-    certificate names, verified by TLS; empty without one. Once `is_gone`, nobody reads its
-    answers: requests that still wait for a place are dropped.
+    request or of the WebSocket upgrade, names in lower case. Once `is_gone`, nobody reads its
+    answers: requests that still wait for a place are dropped. `is_local` tells whether the
+    client is on this machine in fact, and no browser's page of elsewhere; `is_secure` whether
+    it speaks TLS. `certified` is the user that its certificate names, verified by TLS; empty
+    without one. `bearer` is what `Doorkeeper.admit` made of the credentials that the connection
+    was opened with; it speaks for requests without a token.
     """
 
     id: str
@@ -61,8 +70,11 @@ class Connection(msgspec.Struct, frozen=True):
     address: str = ""
     client_id: str = ""
     headers: Mapping[str, str] = _NO_HEADERS
-    is_gone: Callable[[], bool] = _never
+    is_gone: Callable[[], bool] = never
+    is_local: Callable[[], bool] = always
+    is_secure: bool = False
     certified: str = ""
+    bearer: object = None
 
     def __repr__(self) -> str:
         # Headers and arguments may hold tokens and passwords, and this ends up in logs.
@@ -247,8 +259,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     `index` and `collection` replace the request's own in the answer; `error` with a result
     makes an answer that carries both (server:healthCheck); `headers` go into the envelope and,
     over HTTP, into the response; `etag` names the state of the document that was read or
-    written, for wires that have a place for it. `raw` is the media type of a result that is sent
-    as it is, without the envelope: text, or JSON.
+    written, for wires that have a place for it; `cookie` is set in the browser, over HTTP. `raw`
+    is the media type of a result that is sent as it is, without the envelope: text, or JSON.
     """
 
     result: Json | msgspec.UnsetType = None
@@ -257,6 +269,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     collection: str | None = None
     headers: Mapping[str, str] = _NO_HEADERS
     etag: str = ""
+    cookie: str = ""
     error: RouterError | None = None
     raw: str = ""
 
@@ -276,6 +289,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = _NO_HEADERS
     etag: str = ""
     raw: str = ""
+    cookie: str = ""
 
 
 def refusal(error: RouterError, *, request_id: str | None = None) -> Response:

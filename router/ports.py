@@ -19,6 +19,9 @@ class Authority(Protocol):
             RouterError: `security.token.invalid`.
         """
 
+    async def assume(self, user: User) -> User:
+        """The same user with the rights of now, for a call of the application in its name."""
+
     def allows(self, user: User, action: Action, request: Request) -> bool:
         """Whether the user may run this action with these arguments."""
 
@@ -51,6 +54,21 @@ class Unaudited:
 
     def turned_away(self, connection: Connection, request_id: str, error: RouterError) -> None:
         """Forget it."""
+
+
+class Doorkeeper(Protocol):
+    """Decides who may open a connection that lives on."""
+
+    async def admit(
+        self, connection: Connection, username: str | None, password: str | None
+    ) -> object:
+        """Check what a connection was opened with; what it returns is the connection's `bearer`.
+
+        An API key or a token may stand in the place of the password.
+
+        Raises:
+            RouterError: The credentials are not good (401), or can't be looked at now.
+        """
 
 
 class Dispatcher(Protocol):

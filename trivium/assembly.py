@@ -8,8 +8,8 @@ from pathlib import Path
 
 import structlog
 
-from access.anonymous import OpenAuthority
 from access.audit.recorder import Recorder
+from access.entrance import make_entrance
 from access.register import make_register
 from controllers.device_manager.engines import Engines
 from controllers.device_manager.models import Models
@@ -68,7 +68,14 @@ class Core:
         admin_index = settings.device_manager.admin_index
         self.engines = Engines(self.storage, models, admin_index=admin_index)
         self.register = make_register(self.private, self.storage, lambda: self.table.names())  # noqa: PLW0108 - made below
-        self.authority = OpenAuthority()
+        self.entrance = make_entrance(
+            self.private,
+            self.register,
+            self.connections,
+            settings,
+            stores.make_keys(settings, storage, self.private),
+        )
+        self.authority = self.entrance.authority
         self.notifier = make_notifier(settings, self.storage, self.connections)
         self.audit = make_recorder(settings, has_data=storage is None)
         if self.audit is not None:
@@ -78,6 +85,7 @@ class Core:
                 storage=self.storage,
                 private=self.private,
                 register=self.register,
+                entrance=self.entrance,
                 events=self.events,
                 settings=settings,
                 engines=self.engines,
@@ -128,6 +136,7 @@ class Wires:
             metrics=core.observer.render,
             upgrade=self.websocket.upgrade,
             pages=pages(),
+            guard=lambda: not core.register.directory.has_admin,
         )
         self.mqtt = MqttListener(
             core.router,
@@ -136,6 +145,7 @@ class Wires:
             connections=core.connections,
             crowd=crowd,
             node=core.node,
+            doorkeeper=core.entrance.authority,
         )
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 import structlog
 
 from access.audit.writer import AuditOpenError
+from access.keyring import KeyringError
 from protocols.locality import is_loopback
 from router.errors import RouterError
 from router.settings import Settings
@@ -146,7 +147,8 @@ class Server:
                 undo.push_async_callback(store.close)
             undo.callback(self.core.register.close)
             await self._prepare()
-        except (StoreOpenError, RouterError, OSError) as error:
+            await undo.enter_async_context(self.core.entrance.kept())
+        except (StoreOpenError, RouterError, KeyringError, OSError) as error:
             raise StartError(f"the store can't be opened: {error}") from error
 
     async def _prepare(self) -> None:
@@ -155,6 +157,7 @@ class Server:
         while True:
             try:
                 await self.core.register.prepare()
+                await self.core.entrance.prepare()
                 return await self.core.engines.prepare()
             except RouterError as error:
                 if error.id != "services.storage.unavailable" or now() > ends:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from access.key_document import KeyDocument
+from access.key_file import FILE_NAME, KeyFile
+from access.keyring import KeySource
 from router.settings import Settings
 from storage.contract import Storage
 from storage.transfer import Transferable
@@ -61,6 +64,21 @@ def pair(
     if private is None:
         private = make_private(settings) if public is None else _in_memory()
     return make_public(settings) if public is None else public, private
+
+
+def make_keys(settings: Settings, public: Storage | None, private: Storage) -> KeySource:
+    """Where the signing keys are: in the file of the settings, else beside the users.
+
+    On OpenSearch, which several routers share, that is a document of the private store.
+
+    Args:
+        public: The store that was given instead of that of the settings.
+    """
+    if settings.access.key_file:
+        return KeyFile(Path(settings.access.key_file))
+    if public is None and settings.storage.engine == "sqlite":
+        return KeyFile(private_folder(settings) / FILE_NAME)
+    return KeyDocument(private)
 
 
 def _in_memory() -> Storage:

@@ -57,6 +57,7 @@ class Answer(msgspec.Struct, frozen=True):
     request_id: str
     headers: Mapping[str, str]
     etag: str = ""
+    cookie: str = ""
     content_type: str = "application/json"
 
 
@@ -65,7 +66,8 @@ def answer_of(response: Response, head: Head | None, node: str) -> Answer:
     pretty = head is not None and head.is_pretty
     body, status = encode_with_status(response, node=node, pretty=pretty)
     media = response.raw or "application/json"
-    return Answer(status, body, response.request_id, response.headers, response.etag, media)
+    told = (response.headers, response.etag, response.cookie)
+    return Answer(status, body, response.request_id, *told, media)
 
 
 def common_lines(node: str, *, hsts_s: int) -> str:
@@ -101,6 +103,8 @@ def encode_answer(
         f"Date: {date}\r\n"
         f"Content-Length: {len(body)}\r\n"
     ]
+    if answer.cookie:
+        lines.append(f"Set-Cookie: {_line(answer.cookie)}\r\n")
     if answer.etag:
         lines.append(f"ETag: {answer.etag}\r\n")
     if connection:

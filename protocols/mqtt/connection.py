@@ -9,8 +9,10 @@ from typing import Final, Protocol, cast
 
 import structlog
 
-from protocols.codec.mqtt.reasons import Reason
+from protocols.codec.mqtt.reasons import PacketError, Reason
+from protocols.locality import is_loopback
 from protocols.mqtt.job import Job
+from protocols.mqtt.knock import Knock
 from protocols.mqtt.session import Session
 from protocols.mqtt.terms import Terms
 from router.connections import Notification
@@ -62,6 +64,9 @@ class Host(Protocol):
     def refused(self, reason: str) -> None:
         """Something was refused on it."""
 
+    def admit(self, client: MqttConnection, connection: Connection, knock: Knock) -> None:
+        """Check credentials, and tell by `MqttConnection.admitted` or `turned_away`."""
+
     def run(self, connection: MqttConnection, job: Job) -> None:
         """Dispatch a request, and bring its answer back by `MqttConnection.answered`."""
 
@@ -110,6 +115,8 @@ class MqttConnection(asyncio.Protocol):
             wire="mqtt",
             address=address,
             certified=self._host.certified(transport),
+            is_local=lambda: is_loopback(address),
+            is_secure=transport.get_extra_info("ssl_object") is not None,
         )
         self._session = Session(
             self._host.terms,
@@ -147,6 +154,16 @@ class MqttConnection(asyncio.Protocol):
     def answered(self, job: Job, response: Response) -> None:
         """The answer to a request of this client is made."""
         self._session.answered(job, response, self._loop.time())
+        self._obey()
+
+    def admitted(self, knock: Knock, bearer: object) -> None:
+        """The client's credentials are good."""
+        self._session.admitted(knock, bearer, self._loop.time())
+        self._obey()
+
+    def turned_away(self, error: PacketError) -> None:
+        """The client's credentials are not good, or can't be checked."""
+        self._session.turned_away(error)
         self._obey()
 
     def fail(self, request_id: str | None = None) -> None:
@@ -192,6 +209,7 @@ class MqttConnection(asyncio.Protocol):
             # Before its first request: an older connection's will comes first.
             self._is_named = True
             self._host.named(self)
+        self._ask(session)
         if session.out:
             self._write(session)
         if session.jobs:
@@ -208,6 +226,11 @@ class MqttConnection(asyncio.Protocol):
             self._arm()
         if self._is_lost and not session.has_more:
             self._conclude()
+
+    def _ask(self, session: Session) -> None:
+        if session.knock is not None:
+            knock, session.knock = session.knock, None
+            self._host.admit(self, session.connection, knock)
 
     def _run(self, session: Session) -> None:
         jobs, session.jobs = session.jobs, []

@@ -20,8 +20,8 @@ MAX_CLIENT_ID_3_1: Final = 23
 def accept(connect: Connect, terms: Terms, *, is_full: bool) -> tuple[str, Connack]:
     """The client id that the connection goes by, and the CONNACK that lets it in.
 
-    User name and password are read and not looked at, as in the peer: who asks is told by the
-    `jwt` of each request. Every session ends with its connection.
+    Whether user name and password are good is not asked here. Every session ends with its
+    connection.
 
     Raises:
         PacketError: The client is refused, for the reason that goes into the CONNACK.

@@ -77,7 +77,6 @@ class Inbox:
         self,
         receipt: Receipt,
         reason: Reason = Reason.SUCCESS,
-        *,
         properties: Properties = NO_PROPERTIES,
     ) -> None:
         """The message is dealt with: acknowledge it, and what waited behind it.

@@ -6,17 +6,18 @@ import asyncio
 import contextlib
 from typing import Final
 
-from protocols.codec.mqtt.reasons import Reason
+from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.crowd import Crowd
 from protocols.mqtt.connection import LINGER_S, MqttConnection
 from protocols.mqtt.job import Job
+from protocols.mqtt.knock import Knock, refusal_of
 from protocols.mqtt.terms import Terms, terms_of
 from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
 from router.connections import Connections
-from router.envelope import Request, Response, refusal
-from router.errors import TooSoonError
-from router.ports import ConnectionObserver, Dispatcher
+from router.envelope import Connection, Request, Response, refusal
+from router.errors import RouterError, TooSoonError
+from router.ports import ConnectionObserver, Dispatcher, Doorkeeper
 from router.rates import Rates
 from router.settings import Settings
 
@@ -32,12 +33,13 @@ class MqttListener:
     """Serves MQTT 3.1, 3.1.1 and 5, on a port with TLS, one without, or both.
 
     Args:
+        doorkeeper: Checks what a CONNECT is sent with; None: it isn't looked at.
         connections: Told of each connection, so that it can be sent notifications.
         node: This router's name, sent with every answer.
         crowd: Counts the connections of each address.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         router: Dispatcher,
         settings: Settings,
@@ -46,8 +48,10 @@ class MqttListener:
         connections: Connections,
         crowd: Crowd,
         node: str,
+        doorkeeper: Doorkeeper | None = None,
     ) -> None:
-        self.terms: Terms = terms_of(settings, node)
+        self.terms: Terms = terms_of(settings, node, checks_credentials=doorkeeper is not None)
+        self._doorkeeper = doorkeeper
         self.max_unsent_bytes = settings.mqtt.max_unsent_bytes
         self._router = router
         self._observer = observer
@@ -177,6 +181,11 @@ class MqttListener:
         """Something was refused on it."""
         self._observer.refused("mqtt", reason)
 
+    def admit(self, client: MqttConnection, connection: Connection, knock: Knock) -> None:
+        """Check what a client was sent with; other clients don't wait for that."""
+        key = object()
+        self._tasks[key] = self._loop.create_task(self._admit(key, client, connection, knock))
+
     def run(self, connection: MqttConnection, job: Job) -> None:
         """Dispatch a request; requests start in the order of these calls."""
         self._tasks[job] = self._loop.create_task(self._serve(connection, job))
@@ -187,6 +196,23 @@ class MqttListener:
         self._tasks[key] = self._loop.create_task(self._carry_out(key, request))
 
     # -- inside -------------------------------------------------------------------------
+
+    async def _admit(
+        self, key: object, client: MqttConnection, connection: Connection, knock: Knock
+    ) -> None:
+        assert self._doorkeeper is not None
+        try:
+            bearer = await self._doorkeeper.admit(connection, knock.username, knock.password)
+        except RouterError as error:
+            client.turned_away(refusal_of(error))
+        except PacketError as error:
+            client.turned_away(error)
+        except Exception:  # noqa: BLE001 - the boundary: nothing may leave a client waiting
+            client.fail()
+        else:
+            client.admitted(knock, bearer)
+        finally:
+            del self._tasks[key]
 
     async def _serve(self, connection: MqttConnection, job: Job) -> None:
         try:

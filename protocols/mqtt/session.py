@@ -10,7 +10,6 @@ import msgspec
 
 from protocols.codec import frame
 from protocols.codec.frame import BadFrameError
-from protocols.codec.mqtt.encode import encode_message, encode_publish, message_head
 from protocols.codec.mqtt.packets import (
     V3_1_1,
     V5,
@@ -34,9 +33,10 @@ from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
 from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
 from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import handshake
-from protocols.mqtt.description import described
-from protocols.mqtt.inbox import Inbox, Receipt
+from protocols.mqtt.answers import Answers, check_publish
+from protocols.mqtt.inbox import Inbox
 from protocols.mqtt.job import Job, read_request
+from protocols.mqtt.knock import Knock
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.patience import Patience
 from protocols.mqtt.subscriptions import Subscriptions
@@ -46,7 +46,6 @@ from router.connections import Notification
 from router.envelope import Connection, Request, Response, refusal
 
 BAD_FRAME: Final = "network.mqtt.unexpected_error"
-
 PACKETS_PER_TURN: Final = 128
 """Packets read before other clients have their turn; a read may bring 100 000 small ones."""
 
@@ -69,7 +68,8 @@ class Session:
 
     Attributes:
         out: Bytes to write, in order.
-        jobs: Requests to dispatch, in order; each must come back by `answered`.
+        jobs: Requests to dispatch, in order; give each back by `answered`.
+        knock: Credentials to check; take it away, and call `admitted` or `turned_away`.
         refused: Short fixed texts, one for each thing that was refused.
         is_paused: Nothing should be read from the client until answers have been made.
         is_behind: There is more to read; call `go_on` when others have had their turn.
@@ -78,7 +78,7 @@ class Session:
     """
 
     __slots__ = (
-        "_answer_head",
+        "_answers",
         "_at_work",
         "_decoder",
         "_inbox",
@@ -97,6 +97,7 @@ class Session:
         "is_hurried",
         "is_paused",
         "jobs",
+        "knock",
         "out",
         "refused",
         "said_goodbye",
@@ -116,16 +117,17 @@ class Session:
         self._writer = Writer(self.refused)
         self.out = self._writer.out
         self.jobs: list[Job] = []
+        self.knock: Knock | None = None
         self._terms = terms
         self._is_full = is_full
         self._is_held = False
         self._decoder = Decoder(max_bytes=terms.max_packet_bytes)
         self._patience = Patience(terms, now)
         self._at_work = 0
-        self._answer_head = b""
         self._will: Will | None = None
         self._inbox = Inbox(self._writer.send, receive_maximum=None)
         self._outbox = Outbox(self._writer.publish, receive_maximum=65_535)
+        self._answers = Answers(terms, self._writer, self._outbox)
         self._subscriptions = Subscriptions(terms, V3_1_1)
 
     # -- what the connection should do --------------------------------------------------
@@ -167,7 +169,7 @@ class Session:
         self._at_work -= 1
         if self.is_ended:
             return
-        self._answer(job.publish, response)
+        self._answers.answer(job.publish, response)
         if job.receipt is not None:
             self._inbox.settle(job.receipt)
         if self.is_paused and not self._is_held:
@@ -177,16 +179,28 @@ class Session:
             self._read(now)
 
     def notify(self, notification: Notification) -> None:
-        """Send a message that answers nothing, if the client listens to its topic, with the QoS
-        that it has asked for."""
+        """Send a message to a client that listens to its topic, with the QoS it asked for."""
         if self.is_ended or not self.is_connected:
             return
         qos = self._subscriptions.qos(notification.channel)
-        if qos:
-            self._outbox.publish(self._message(notification, qos))
-        elif qos is not None or notification.is_direct:
-            form = ("mqtt", self._writer.version)
-            self._writer.push(notification.encoded(form, self._encode))
+        if qos is not None or notification.is_direct:
+            self._answers.notify(notification, qos or 0)
+
+    def admitted(self, knock: Knock, bearer: object, now: float) -> None:
+        """The credentials of the CONNECT are good: let the client in, read on."""
+        if self.is_ended:
+            return
+        self.connection = msgspec.structs.replace(self.connection, bearer=bearer)
+        self._let_in(knock)
+        if not self._is_held:
+            self.is_paused = False
+            self._patience.hear(now)
+            self._read(now)
+
+    def turned_away(self, error: PacketError) -> None:
+        """The credentials of the CONNECT are not good, or can't be checked: refuse it."""
+        if not self.is_ended:
+            self._refuse(error)
 
     def tick(self, now: float) -> None:
         """Time has passed; ends the connection if a deadline has."""
@@ -259,7 +273,7 @@ class Session:
         if self.is_connected:
             self.end(error.reason, error.text)
             return
-        told = error.version if error.version is not None else self._writer.version or None
+        told = self._writer.version or None if error.version is None else error.version
         connack = None if told is None else handshake.refusal(error, told)
         if told is not None and connack is not None:
             # A level that nobody knows is answered in the nearest one that we do.
@@ -272,12 +286,21 @@ class Session:
 
     def _on_connect(self, packet: Connect) -> None:
         self._writer.version = packet.version
-        self._answer_head = message_head(self._terms.response_topic, packet.version)
         properties = packet.properties
         if properties.maximum_packet_size is not None:
             self._writer.max_packet_bytes = properties.maximum_packet_size
         client_id, connack = handshake.accept(packet, self._terms, is_full=self._is_full)
-        self.connection = msgspec.structs.replace(self.connection, client_id=client_id)
+        knock = Knock(packet, client_id, connack)
+        if not (knock.has_credentials and self._terms.checks_credentials):
+            self._let_in(knock)
+            return
+        self.knock = knock
+        # Nothing is read before it is known who speaks.
+        self.is_paused = True
+
+    def _let_in(self, knock: Knock) -> None:
+        packet, properties = knock.connect, knock.connect.properties
+        self.connection = msgspec.structs.replace(self.connection, client_id=knock.client_id)
         self.is_connected = True
         self.is_hurried = True
         self._patience.connect(packet.keep_alive_s)
@@ -287,24 +310,30 @@ class Session:
             self._inbox = Inbox(self._writer.send, receive_maximum=self._terms.receive_maximum)
             receive_maximum = properties.receive_maximum or 65_535
             self._outbox = Outbox(self._writer.publish, receive_maximum=receive_maximum)
+            self._answers = Answers(self._terms, self._writer, self._outbox)
             self._subscriptions = Subscriptions(self._terms, V5)
-        self._writer.send(connack)
+        self._writer.send(knock.connack)
 
     def _on_publish(self, packet: Publish) -> None:
-        self._check_publish(packet)
+        if self._writer.version == V5:
+            check_publish(packet)
         receipt = None
         if packet.qos:
             receipt = self._inbox.take(packet)
             if receipt is None:
                 return
         if packet.topic != self._terms.request_topic:
-            self._drop(receipt)
+            self.refused.append("topic")
+            if receipt is not None:
+                self._inbox.settle(receipt, *self._answers.to_other_topic())
             return
         try:
             request = read_request(packet, self.connection, self._terms.frame)
         except BadFrameError as error:
             self.refused.append("bad_frame")
-            self._answer(packet, refusal(error.as_refusal(BAD_FRAME), request_id=error.request_id))
+            self._answers.answer(
+                packet, refusal(error.as_refusal(BAD_FRAME), request_id=error.request_id)
+            )
             if receipt is not None:
                 self._inbox.settle(receipt)
             return
@@ -312,58 +341,6 @@ class Session:
         if self._at_work >= self._terms.requests_per_connection:
             self.is_paused = True
         self.jobs.append(Job(packet, receipt, request))
-
-    def _check_publish(self, packet: Publish) -> None:
-        if self._writer.version != V5:
-            return
-        properties = packet.properties
-        if packet.retain:
-            raise PacketError(Reason.RETAIN_NOT_SUPPORTED, "messages are not retained here")
-        if properties is NO_PROPERTIES:
-            return
-        if properties.topic_alias is not None:
-            raise PacketError(Reason.TOPIC_ALIAS_INVALID, "topic aliases are not taken here")
-        if properties.subscription_identifiers:
-            raise protocol_error("a client's PUBLISH has no subscription identifier")
-
-    def _drop(self, receipt: Receipt | None) -> None:
-        # MQTT 3.1.1, 3.3.5: without a way to refuse, a server may acknowledge all the same.
-        self.refused.append("topic")
-        if receipt is None:
-            return
-        if self._writer.version != V5:
-            self._inbox.settle(receipt)
-            return
-        text = f"requests are published on {self._terms.request_topic}"
-        self._inbox.settle(receipt, Reason.NOT_AUTHORIZED, properties=self._writer.problem(text))
-
-    def _encode(self, notification: Notification) -> bytes:
-        return encode_publish(self._message(notification, 0), self._writer.version)
-
-    def _message(self, notification: Notification, qos: int) -> Publish:
-        return Publish(
-            topic=notification.channel,
-            payload=notification.encoded("mqtt", self._encode_payload),
-            qos=qos,
-            properties=described(notification) if self._writer.version == V5 else NO_PROPERTIES,
-        )
-
-    def _encode_payload(self, notification: Notification) -> bytes:
-        return frame.encode_notification(notification, room=False, node=self._terms.node)
-
-    def _answer(self, asked: Publish, response: Response) -> None:
-        payload = frame.encode(response, node=self._terms.node)
-        properties = asked.properties
-        if self._writer.version != V5 or (not asked.qos and properties is NO_PROPERTIES):
-            self._writer.push(encode_message(self._answer_head, payload))
-            return
-        topic = properties.response_topic or self._terms.response_topic
-        answer = NO_PROPERTIES
-        if properties.correlation_data is not None:
-            answer = Properties(correlation_data=properties.correlation_data)
-        self._outbox.publish(
-            Publish(topic=topic, payload=payload, qos=min(asked.qos, 1), properties=answer)
-        )
 
     def _on_puback(self, packet: Puback) -> None:
         self._outbox.acknowledged(packet.packet_id)

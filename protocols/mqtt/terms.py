@@ -11,7 +11,8 @@ from router.settings import Settings
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that a session goes by; names and units are those of `Settings`.
 
-    `node` is this router's name, sent with every answer.
+    `node` is this router's name, sent with every answer. `checks_credentials`: a client that
+    names itself in its CONNECT is let in only if that is good.
     """
 
     request_topic: str
@@ -24,9 +25,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_connection: int
     frame: FrameLimits
     node: str
+    checks_credentials: bool = False
 
 
-def terms_of(settings: Settings, node: str) -> Terms:
+def terms_of(settings: Settings, node: str, *, checks_credentials: bool) -> Terms:
     """The terms that the settings give."""
     mqtt = settings.mqtt
     return Terms(
@@ -44,4 +46,5 @@ def terms_of(settings: Settings, node: str) -> Terms:
             max_keys=settings.frame.max_keys,
         ),
         node=node,
+        checks_credentials=checks_credentials,
     )

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from access.entrance import make_entrance
+from access.keyring import MemoryKeys
 from access.register import Register, make_register
 from controllers import Surroundings, build_table
 from controllers.device_manager.engines import Engines
@@ -20,7 +22,7 @@ from router.events import Events
 from router.settings import DeviceManagerSettings, DocumentSettings, RealtimeSettings, Settings
 from storage.contract import Storage
 from storage.memory import MemoryStorage
-from tests.support.small_router import CountingMeter, OpenAuthority
+from tests.support.small_router import CountingMeter
 from trivium.assembly import make_notifier
 
 CONTAINER = AssetModel(
@@ -139,13 +141,17 @@ async def in_process(
     private = MemoryStorage()
     register = make_register(private, store, lambda: table.names())  # noqa: PLW0108 - made below
     await register.prepare()
-    connections, authority = Connections(), OpenAuthority()
+    connections = Connections()
+    entrance = make_entrance(private, register, connections, settings, MemoryKeys())
+    await entrance.prepare()
+    authority = entrance.authority
     notifier = make_notifier(settings, store, connections)
     table = build_table(
         Surroundings(
             storage=store,
             private=private,
             register=register,
+            entrance=entrance,
             events=events,
             settings=settings,
             engines=engines,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from access.anonymous import OpenAuthority
 from router.actions import ActionTable
 from router.admission import Admission
 from router.dispatch import Router
 from router.events import Events
 from router.observe import Observer
 from storage.memory import MemoryStorage
+from tests.support.small_router import OpenAuthority
 
 
 def open_router(table: ActionTable, events: Events) -> Router:

@@ -135,6 +135,8 @@ class WebSocketWire:
         try:
             async for text in self._socket:
                 envelope = json.loads(text)
+                if envelope.get("type") == "TokenExpired":
+                    continue
                 assert envelope.pop("room", envelope["requestId"]) == envelope["requestId"]
                 self._answers.pop(envelope["requestId"]).set_result(envelope)
         except websockets.ConnectionClosed:
@@ -162,6 +164,8 @@ class MqttWire:
             loop.call_soon_threadsafe(connected.set_result, None)
 
         def on_message(client: object, userdata: object, message: paho.MQTTMessage) -> None:
+            if message.topic == "kuzzle:notification:server":
+                return
             assert message.topic == "Kuzzle/response"
             loop.call_soon_threadsafe(self._receive, json.loads(message.payload))
 

@@ -35,6 +35,9 @@ class Bouncer:
             raise RouterError("security.token.invalid")
         return ANONYMOUS if request.jwt is None else ADA
 
+    async def assume(self, user: User) -> User:
+        return user
+
     def allows(self, user: User, action: Action, request: Request) -> bool:
         return self.lets_in(user, action)
 
@@ -84,6 +87,19 @@ async def echo(request: Request) -> Json:
 
 async def broken(request: Request) -> Json:
     raise ZeroDivisionError("made for the test")
+
+
+class TestWhatDoesNotExist:
+    async def test_who_might_not_run_it_is_not_told(self) -> None:
+        house = House(action("test:run", echo))
+        house.authority.lets_in = lambda user, action: action.name == "run" and user == ADA
+        assert_refused(await house.ask("test:nope"), "security.rights.unauthorized")
+        assert_refused(await house.ask("test:nope", "hers"), "security.rights.forbidden")
+        assert_refused(await house.ask("nope:run", "hers"), "api.process.controller_not_found")
+
+    async def test_a_bad_token_comes_first(self) -> None:
+        house = House(action("test:run", echo))
+        assert_refused(await house.ask("nope:run", "expired"), "security.token.invalid")
 
 
 class TestAnswers:

@@ -1,0 +1,87 @@
+"""What one client is told: answers to its requests, and notifications."""
+
+from __future__ import annotations
+
+from protocols.codec import frame
+from protocols.codec.mqtt.encode import encode_message, encode_publish, message_head
+from protocols.codec.mqtt.packets import V5, Publish
+from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
+from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
+from protocols.mqtt.description import described
+from protocols.mqtt.outbox import Outbox
+from protocols.mqtt.terms import Terms
+from protocols.mqtt.writer import Writer
+from router.connections import Notification
+from router.envelope import Response
+
+
+class Answers:
+    """Writes for a client whose version is known."""
+
+    __slots__ = ("_head", "_outbox", "_terms", "_writer")
+
+    def __init__(self, terms: Terms, writer: Writer, outbox: Outbox) -> None:
+        self._terms = terms
+        self._writer = writer
+        self._outbox = outbox
+        self._head = message_head(terms.response_topic, writer.version)
+
+    def answer(self, asked: Publish, response: Response) -> None:
+        """Send the answer to where the client asked for it."""
+        payload = frame.encode(response, node=self._terms.node)
+        properties = asked.properties
+        if self._writer.version != V5 or (not asked.qos and properties is NO_PROPERTIES):
+            self._writer.push(encode_message(self._head, payload))
+            return
+        topic = properties.response_topic or self._terms.response_topic
+        answer = NO_PROPERTIES
+        if properties.correlation_data is not None:
+            answer = Properties(correlation_data=properties.correlation_data)
+        self._outbox.publish(
+            Publish(topic=topic, payload=payload, qos=min(asked.qos, 1), properties=answer)
+        )
+
+    def to_other_topic(self) -> tuple[Reason, Properties]:
+        """How to acknowledge a PUBLISH that is no request.
+
+        Source: MQTT 3.1.1, 3.3.5: without a way to refuse, a server may acknowledge all the same.
+        """
+        if self._writer.version != V5:
+            return Reason.SUCCESS, NO_PROPERTIES
+        text = f"requests are published on {self._terms.request_topic}"
+        return Reason.NOT_AUTHORIZED, self._writer.problem(text)
+
+    def notify(self, notification: Notification, qos: int) -> None:
+        """Send a message that answers nothing."""
+        if qos:
+            self._outbox.publish(self._message(notification, qos))
+        else:
+            form = ("mqtt", self._writer.version)
+            self._writer.push(notification.encoded(form, self._encode))
+
+    def _encode(self, notification: Notification) -> bytes:
+        return encode_publish(self._message(notification, 0), self._writer.version)
+
+    def _message(self, notification: Notification, qos: int) -> Publish:
+        return Publish(
+            topic=notification.channel,
+            payload=notification.encoded("mqtt", self._encode_payload),
+            qos=qos,
+            properties=described(notification) if self._writer.version == V5 else NO_PROPERTIES,
+        )
+
+    def _encode_payload(self, notification: Notification) -> bytes:
+        return frame.encode_notification(notification, room=False, node=self._terms.node)
+
+
+def check_publish(packet: Publish) -> None:
+    """Let a PUBLISH of MQTT 5 pass that asks for what is offered. Raises: PacketError."""
+    properties = packet.properties
+    if packet.retain:
+        raise PacketError(Reason.RETAIN_NOT_SUPPORTED, "messages are not retained here")
+    if properties is NO_PROPERTIES:
+        return
+    if properties.topic_alias is not None:
+        raise PacketError(Reason.TOPIC_ALIAS_INVALID, "topic aliases are not taken here")
+    if properties.subscription_identifiers:
+        raise protocol_error("a client's PUBLISH has no subscription identifier")
