@@ -184,6 +184,8 @@ def _check(search: Search) -> None:
         raise _refused("from has no place in a scroll.")
     if search.after is not None:
         raise _refused("search_after has no place in a scroll.")
+    if search.aggregations:
+        raise RouterError("trivium.unsupported.feature", "A scroll with aggregations")
     if not search.size:
         raise _refused("The pages of a scroll hold something: size is not 0.")
 

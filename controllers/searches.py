@@ -26,7 +26,7 @@ ARGUMENTS: Final = (
     Argument("query", "object", "What to match; everything if absent.", place="body"),
     Argument("sort", "array", "Fields to sort by.", place="body"),
 )
-RESULT: Final = "`{hits: [{_id, _score, _source, index, collection}], total}`; total is exact"
+RESULT: Final = "`{hits: [{_id, _score, _source, index, collection}], total, aggregations?}`; exact"
 COUNT_ERRORS: Final = (
     "api.assert.koncorde_dsl_error",
     "api.assert.koncorde_restricted_keyword",
@@ -119,7 +119,10 @@ def target_places(request: Request) -> Sequence[Place]:
 
 def listed(page: Page) -> JsonObject:
     """One page as results show it."""
-    return {"hits": shown(page.hits), "total": page.total}
+    listed: JsonObject = {"hits": shown(page.hits), "total": page.total}
+    if page.aggregations is not None:
+        listed["aggregations"] = page.aggregations
+    return listed
 
 
 def shown(hits: Sequence[Hit]) -> list[Json]:

@@ -129,10 +129,11 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of hits; `total` is exact."""
+    """One page of hits; `total` is exact. `aggregations` are there if the search has some."""
 
     hits: list[Hit]
     total: int
+    aggregations: JsonObject | None = None
 
 
 class Scroll(Protocol):

@@ -10,6 +10,7 @@ import msgspec
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from storage.clauses import MAX_DEPTH, Clauses
+from storage.grouping import Groups
 from storage.query import MatchAll, Query, Scalar, Search, Sort
 from storage.refusals import malformed, unsupported
 
@@ -185,6 +186,15 @@ def _sort_name(item: Json) -> str:
     return item if isinstance(item, str) else next(iter(item), "") if isinstance(item, dict) else ""
 
 
+def _aggregations(search: Search, _key: str, value: Json) -> Search:
+    found = Groups(Clauses(), _read_top_hits).read(value)
+    return _with(search, aggregations=(*search.aggregations, *found))
+
+
+def _read_top_hits(options: JsonObject) -> Search:
+    return read_search(options)
+
+
 def _post_filter(search: Search, _key: str, value: Json) -> Search:
     return _with(search, post_filter=None if value is None else read_query(value))
 
@@ -241,8 +251,8 @@ _ROOT_KEYS: Final[dict[str, Callable[[Search, str, Json], Search]]] = {
     "_source_includes": _source_includes,
     "_source_excludes": _source_excludes,
     "_name": _ignored,
-    "aggregations": _foreign,
-    "aggs": _foreign,
+    "aggregations": _aggregations,
+    "aggs": _aggregations,
     "collapse": _foreign,
     "explain": _foreign,
     "fields": _foreign,

@@ -209,6 +209,15 @@ def _match_bool(query: Query, id: str, fields: FieldValues) -> bool:
     return sum(matches(each, id, fields) for each in query.should) >= query.minimum
 
 
+def fields_of(query: Query) -> set[str]:
+    """The fields that a query looks at."""
+    if isinstance(query, Bool):
+        parts = (*query.must, *query.must_not, *query.should)
+        return set().union(*(fields_of(each) for each in parts))
+    field = getattr(query, "field", None)
+    return {field} if isinstance(field, str) else set()
+
+
 _MATCHERS: Final[dict[type, Callable[[Query, str, FieldValues], bool]]] = {
     MatchAll: _match_all,
     MatchNone: _match_none,

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from router.envelope import JsonObject
+from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from router.once import Once, Remembered
+from storage.aggregate import Aggregator
 from storage.contract import (
     Change,
     Document,
@@ -215,7 +216,11 @@ class MemoryStorage:
         found = in_order(self._matching(targets, search), search.sort)
         shown = [each for each in found if each.is_shown]
         page = shown[search.offset : search.offset + search.size]
-        return Page(hits=[_hit(each, search) for each in page], total=len(found))
+        return Page(
+            hits=[_hit(each, search) for each in page],
+            total=len(found),
+            aggregations=self._aggregated(targets, search) if search.aggregations else None,
+        )
 
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
@@ -295,6 +300,12 @@ class MemoryStorage:
         if not answer.done():
             answer.set_result(written)
 
+    def _aggregated(self, targets: Sequence[tuple[str, str]], search: Search) -> JsonObject:
+        mappings = {target: self._shelf(*target).mapping for target in targets}
+        aggregator = Aggregator(search.aggregations, mappings, _told)
+        scope = msgspec.structs.replace(search, post_filter=None, sort=(), after=None)
+        return aggregator.compute(self._matching(targets, scope))
+
     def _matching(self, targets: Sequence[tuple[str, str]], search: Search) -> list[Found]:
         shelves = [self._shelf(*target) for target in dict.fromkeys(targets)]
         found = [shelf.matching(search) for shelf in shelves]
@@ -313,6 +324,16 @@ class MemoryStorage:
 
     def _all_shelves(self) -> Iterable[Shelf]:
         return [shelf for shelves in self._shelves.values() for shelf in shelves.values()]
+
+
+def _told(found: Found, search: Search) -> Json:
+    own, index, collection = found.place
+    return {
+        "_index": f"&{index}.{collection}",
+        "_id": own,
+        "_score": None if search.sort else 1.0,
+        "_source": project(found.record.source, search),
+    }
 
 
 class _Scroll:

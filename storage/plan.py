@@ -29,6 +29,7 @@ class Leaf:
     null: Value | None = None
     is_forgiving: bool = False
     is_hidden: bool = False
+    format: str = ""
     subs: tuple[Leaf, ...] = ()
 
 
@@ -103,6 +104,7 @@ def _compile_leaf(form: JsonObject, path: str, is_indexed: bool) -> Leaf:
         None if null is None else read(null),
         form.get("ignore_malformed") is True,
         not is_indexed,
+        str(form.get("format") or ""),
         tuple(
             _compile_leaf(sub, f"{path}.{sub_name}", is_indexed)
             for sub_name, sub in (subs.items() if isinstance(subs, dict) else ())

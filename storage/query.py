@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
+
+if TYPE_CHECKING:
+    from storage.aggregations import Aggregation
 
 # Scalars as documents hold them; the mapping of the field decides how they compare.
 Scalar: TypeAlias = "bool | int | float | str | None"
@@ -139,6 +142,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     sort: tuple[Sort, ...] = ()
     after: tuple[Scalar, ...] | None = None
     post_filter: Query | None = None
+    aggregations: tuple[Aggregation, ...] = ()
     offset: int = 0
     size: int = 10
     source_includes: tuple[str, ...] | None = None

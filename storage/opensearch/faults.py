@@ -48,11 +48,11 @@ def told(fault: Fault) -> RouterError:
     """The error of the catalogue that a client gets."""
     if isinstance(fault, UnreachableError):
         return RouterError("services.storage.unavailable", str(fault))
-    if fault.is_passing:
+    if fault.is_passing and "too_many_buckets" not in str(fault):
         return RouterError("services.storage.unavailable", fault.reason)
     if fault.kind == "cluster_block_exception":
         return RouterError("services.storage.unexpected_error", fault.reason)
-    if fault.status == 400:
+    if fault.status == 400 or "too_many_buckets" in str(fault):
         return RouterError("services.storage.unexpected_bad_request", fault.reason)
     if fault.status == 404:
         return RouterError("services.storage.unexpected_not_found", fault.reason)

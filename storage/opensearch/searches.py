@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import orjson
 
 from router.envelope import Json, JsonObject
+from storage.aggregate import Aggregator
 from storage.binding import bind, bind_after, check_sort
 from storage.contract import Hit, Page
-from storage.evaluate import FieldValues, field_values, in_order, sort_value
+from storage.evaluate import FieldValues, Sortable, field_values, in_order, sort_value
+from storage.opensearch.aggregations import compile_aggregations, compile_over, shown
 from storage.opensearch.catalog import Collection
 from storage.opensearch.client import Client, object_at, objects, refusal
 from storage.opensearch.compile import compile_after, compile_query, compile_sort
@@ -59,7 +61,30 @@ async def page(client: Client, collections: Sequence[Collection], search: Search
     ]
     if not is_alone:
         found = in_order(found, search.sort)[offset : offset + size]
-    return Page(hits=[each.hit(search) for each in found], total=total)
+    return Page(
+        hits=[each.hit(search) for each in found],
+        total=total,
+        aggregations=await _aggregated(client, collections, search),
+    )
+
+
+async def _aggregated(
+    client: Client, collections: Sequence[Collection], search: Search
+) -> JsonObject | None:
+    """The aggregations over all collections at once, if there are any. Raises: as `page`."""
+    if not search.aggregations:
+        return None
+    mappings = {each.name: each.mapping for each in collections}
+    aggregator = Aggregator[Sortable](search.aggregations, mappings, lambda *_: None)
+    body: JsonObject = {
+        "size": 0,
+        "query": compile_over(search.query, collections),
+        "aggs": compile_aggregations(search.aggregations, collections),
+    }
+    names = ",".join(each.alias for each in collections)
+    answer = await client.request("POST", names, "_search", body=body)
+    found = object_at(answer, "aggregations")
+    return shown(found, search.aggregations, collections, aggregator)
 
 
 async def count(client: Client, collections: Sequence[Collection], search: Search) -> int:

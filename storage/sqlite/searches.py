@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import apsw
+import msgspec
 
 from router.errors import RouterError
 from storage.contract import Hit, Page, Usage
 from storage.query import Search
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import disconnect, unexpected
+from storage.sqlite.counted import Counting
 from storage.sqlite.functions import FUNCTIONS
 from storage.sqlite.hits import Hits, Places
 
@@ -50,7 +52,15 @@ class Searches:
     async def page(self, collections: Sequence[Collection], search: Search) -> Page:
         """The page of hits, and how many documents match."""
         hits = Hits(collections, search)
-        return await self.run(lambda: hits.page(self._connection))
+        if not search.aggregations:
+            return await self.run(lambda: hits.page(self._connection))
+        counting = Counting(collections, search)
+
+        def both() -> Page:
+            page = hits.page(self._connection)
+            return msgspec.structs.replace(page, aggregations=counting.compute(self._connection))
+
+        return await self.run(both)
 
     async def count(self, collections: Sequence[Collection], search: Search) -> int:
         """How many documents match."""

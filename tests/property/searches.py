@@ -34,7 +34,7 @@ SPOTS = st.sampled_from(
 
 
 def maybe_many(values: Any) -> Any:
-    return st.none() | values | st.lists(st.none() | values, max_size=3)
+    return st.none() | values | st.lists(st.none() | values, max_size=3, unique_by=repr)
 
 
 DOCUMENT = st.fixed_dictionaries(
@@ -182,7 +182,124 @@ SORT_KEYS = st.builds(
     st.sampled_from(["asc", "desc"]),
     st.sampled_from(["_first", "_last"]),
 )
+NUMERIC = st.sampled_from(["num", "real", "flag", "day", "none"])
+COUNTED = st.sampled_from(["key", "key.low", "num", "real", "flag", "day", "obj.num", "none"])
+MEASURES = st.one_of(
+    st.builds(
+        lambda kind, field: {kind: {"field": field}},
+        st.sampled_from(["min", "max", "avg", "sum", "stats", "value_count", "percentiles"]),
+        NUMERIC,
+    ),
+    st.builds(lambda field: {"cardinality": {"field": field}}, COUNTED),
+    st.builds(
+        lambda field, percents, keyed: {
+            "percentiles": {"field": field, "percents": percents, "keyed": keyed}
+        },
+        NUMERIC,
+        st.lists(st.sampled_from([0, 12.5, 50, 99.9, 100]), min_size=1, max_size=3, unique_by=repr),
+        st.booleans(),
+    ),
+    st.just({"top_hits": {"size": 2, "sort": [{"num": "asc"}], "_source": ["key"]}}),
+)
+INTERVALS = st.sampled_from(
+    [
+        *({"calendar_interval": unit} for unit in ("year", "quarter", "1M", "week", "1d")),
+        *({"fixed_interval": text} for text in ("30d", "12h", "90m")),
+        {"interval": "month"},
+    ]
+)
+LEAST = st.sampled_from([{}, {"min_doc_count": 1}, {"min_doc_count": 2, "keyed": True}])
+BUCKETS = st.one_of(
+    st.builds(
+        lambda field, size, order, least: {
+            "terms": {"field": field, "size": size, "order": order, "min_doc_count": least}
+        },
+        COUNTED | st.just("_id"),
+        st.sampled_from([1, 3, 10]),
+        st.sampled_from(
+            [{"_count": "desc"}, {"_key": "asc"}, {"_key": "desc"}, [{"_count": "asc"}]]
+        ),
+        st.sampled_from([1, 2]),
+    ),
+    st.builds(
+        lambda interval, zone, least: {
+            "date_histogram": {
+                "field": "day",
+                **interval,
+                **zone,
+                "min_doc_count": 1,
+                "keyed": least,
+            }
+        },
+        INTERVALS,
+        st.sampled_from([{}, {"time_zone": "+01:00"}, {"time_zone": "-05:30"}]),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda unit, zone: {
+            "date_histogram": {"field": "day", "calendar_interval": unit, "time_zone": zone}
+        },
+        st.sampled_from(["year", "quarter", "1M"]),
+        ZONES,
+    ),
+    st.builds(
+        lambda field, interval, offset, least: {
+            "histogram": {"field": field, "interval": interval, "offset": offset, **least}
+        },
+        st.sampled_from(["num", "real", "obj.num", "none"]),
+        st.sampled_from([0.5, 1, 2]),
+        st.sampled_from([0, 0.25, 3]),
+        LEAST,
+    ),
+    st.builds(
+        lambda field, ranges, keyed: {"range": {"field": field, "ranges": ranges, "keyed": keyed}},
+        st.sampled_from(["num", "real", "none"]),
+        st.lists(
+            st.fixed_dictionaries({"from": SMALL}, optional={"to": SMALL}) | st.just({"to": 1.5}),
+            min_size=1,
+            max_size=3,
+        ),
+        st.booleans(),
+    ),
+    st.builds(lambda query: {"filter": query}, QUERIES),
+    st.builds(
+        lambda one, two, other: {"filters": {"filters": {"x": one, "y": two}, **other}},
+        QUERIES,
+        QUERIES,
+        st.sampled_from([{}, {"other_bucket": True}, {"other_bucket_key": "rest"}]),
+    ),
+    st.builds(lambda one, two: {"filters": {"filters": [one, two]}}, QUERIES, QUERIES),
+)
+
+
+def with_subs(buckets: Any, inner: Any) -> Any:
+    named = st.dictionaries(st.sampled_from(["m", "n"]), inner, max_size=2)
+    return st.builds(
+        lambda each, subs: {**each, **({"aggs": subs} if subs else {})}, buckets, named
+    )
+
+
+BY_A_NUMBER = st.builds(
+    lambda field, way, measure, part: {
+        "terms": {"field": field, "order": {part: way}},
+        "aggs": {"s": {measure: {"field": "num"}}},
+    },
+    COUNTED,
+    st.sampled_from(["asc", "desc"]),
+    st.sampled_from(["sum", "value_count", "cardinality"]),
+    st.just("s"),
+)
+AGGREGATIONS = st.dictionaries(
+    st.sampled_from(["a", "b c"]),
+    MEASURES | BY_A_NUMBER | with_subs(BUCKETS, MEASURES | with_subs(BUCKETS, MEASURES)),
+    min_size=1,
+    max_size=2,
+)
 SEARCHES: Any = st.fixed_dictionaries(
-    {"query": QUERIES, "size": st.just(100)},
-    optional={"sort": st.lists(SORT_KEYS, max_size=2), "post_filter": QUERIES},
+    {"query": QUERIES | st.just({"match_all": {}}), "size": st.sampled_from([0, 100, 100])},
+    optional={
+        "sort": st.lists(SORT_KEYS, max_size=2),
+        "post_filter": QUERIES,
+        "aggs": AGGREGATIONS,
+    },
 )

@@ -53,7 +53,10 @@ async def answer(storage: Storage, body: Any) -> Any:
     except RouterError as error:
         return error.id
     ids = [hit.id for hit in page.hits]
-    return {"total": page.total, "ids": ids if body.get("sort") else sorted(ids)}
+    told = {"total": page.total, "ids": ids if body.get("sort") else sorted(ids)}
+    if page.aggregations is not None:
+        told["aggregations"] = page.aggregations
+    return told
 
 
 @pytest.mark.needs("opensearch")

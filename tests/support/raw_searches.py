@@ -45,7 +45,7 @@ class RawIndex:
         asked = []
         for body in bodies:
             sort = [*body.get("sort", []), {"_own": "asc"}]
-            whole = {**body, "sort": sort, "track_total_hits": True}
+            whole = {**_with_ties_broken(body), "sort": sort, "track_total_hits": True}
             if "search_after" in body:
                 whole["search_after"] = [*body["search_after"], "\U0010ffff"]
             asked.append(whole)
@@ -73,6 +73,18 @@ class RawIndex:
             return json.loads(answer.read())
 
 
+def _with_ties_broken(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_ties_broken(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    whole = {key: _with_ties_broken(each) for key, each in value.items()}
+    if "top_hits" in whole:
+        hits = whole["top_hits"]
+        whole["top_hits"] = {**hits, "sort": [*hits.get("sort", []), {"_own": "asc"}]}
+    return whole
+
+
 def _read(answer: Any, is_sorted: bool) -> Any:
     if "error" in answer:
         return f"{BAD}: {json.dumps(answer['error'])[:300]}"
@@ -85,5 +97,17 @@ def _read(answer: Any, is_sorted: bool) -> Any:
 
 
 def comparable(answer: Any) -> Any:
-    """An answer without the words of its error."""
-    return BAD if isinstance(answer, str) and answer.startswith(BAD) else answer
+    """An answer without the words of its error, and what is told of hits but where they are."""
+    if isinstance(answer, str) and answer.startswith(BAD):
+        return BAD
+    if isinstance(answer, float):
+        return float(f"{answer:.12g}")
+    if isinstance(answer, list):
+        return [comparable(each) for each in answer]
+    if isinstance(answer, dict):
+        kept = {key: each for key, each in answer.items() if key not in _OF_HITS}
+        return {key: comparable(each) for key, each in kept.items()}
+    return answer
+
+
+_OF_HITS = ("_index", "_score", "max_score", "sort", "meta")

@@ -158,7 +158,13 @@ class TestRefusals:
             ),
             ({"querry": {}}, {}, "services.storage.invalid_search_query"),
             ({"query": {"equals": {"n": 1}}}, {}, "services.storage.unknown_query_keyword"),
-            ({"aggs": {"a": {}}}, {}, "trivium.unsupported.feature"),
+            ({"aggs": {"a": {}}}, {}, "services.storage.unexpected_bad_request"),
+            ({"aggs": {"a": {"global": {}}}}, {}, "trivium.unsupported.feature"),
+            (
+                {"aggs": {"a": {"max": {"field": "n"}}}},
+                {"scroll": "1s"},
+                "trivium.unsupported.feature",
+            ),
         ],
     )
     async def test_of_a_search(
@@ -221,3 +227,9 @@ async def test_a_search_in_koncorde_knows_places() -> None:
         await router.refused(
             "trivium.unsupported.feature", "document:search", body, lang="koncorde", **PLACE
         )
+
+
+async def test_a_search_tells_its_aggregations(lab: InProcess) -> None:
+    body = {"aggs": {"most": {"max": {"field": "n"}}}, "query": {"range": {"n": {"lt": 2}}}}
+    found = await lab.result("document:search", body, size=0, **PLACE)
+    assert found == {"hits": [], "total": 2, "aggregations": {"most": {"value": 1.0}}}

@@ -315,7 +315,7 @@ class TestSearch:
     @pytest.mark.parametrize(
         "key",
         [
-            *("aggregations", "aggs", "collapse", "explain", "fields", "highlight"),
+            *("collapse", "explain", "fields", "highlight"),
             *("search_timeout", "suggest"),
         ],
     )

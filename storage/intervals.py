@@ -1,0 +1,79 @@
+"""Intervals of time that dates are counted by."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from storage.aggregations import Dates
+from storage.datemath import FLOORS, moved
+from storage.refusals import malformed, unsupported
+from storage.zones import local, moment_ms, read_zone
+
+MAX_BUCKETS: Final = 65_535
+"""Buckets of one search (`search.max_buckets`)."""
+
+StartOf = Callable[[int], int]
+
+
+def starts_of(kind: Dates, moments: Sequence[int]) -> tuple[StartOf, list[float]]:
+    """What gives the start of the interval that a moment lies in, and the starts in order: of
+    those with moments and, where the histogram has no least count, of those between.
+
+    Raises:
+        RouterError: `services.storage.unexpected_bad_request` for more than `MAX_BUCKETS`.
+    """
+    zone = read_zone(kind.zone)
+    start_of = _calendar(kind.interval, zone) if isinstance(kind.interval, str) else None
+    if start_of is None:
+        assert isinstance(kind.interval, int)
+        start_of = _fixed(kind.interval, _shift(moments, zone))
+    starts = sorted({start_of(each) for each in moments})
+    if starts and not kind.least:
+        between = _between(kind.interval, zone, starts[0], starts[-1])
+        starts = list(itertools.islice(between, MAX_BUCKETS + 1))
+    if len(starts) > MAX_BUCKETS:
+        raise malformed(f"The aggregations have more than {MAX_BUCKETS} buckets.")
+    return start_of, list(starts)
+
+
+def _calendar(unit: str, zone: tzinfo) -> StartOf:
+    def start_of(ms: int) -> int:
+        return moment_ms(FLOORS[unit](local(ms, zone)), zone)
+
+    return start_of
+
+
+def _fixed(width: int, shift: int) -> StartOf:
+    return lambda ms: (ms + shift) // width * width - shift
+
+
+def _shift(moments: Sequence[int], zone: tzinfo) -> int:
+    """How far the clocks of the zone are ahead of UTC, in ms."""
+    shifts = {_ahead(ms, zone) for ms in moments}
+    if len(shifts) > 1:
+        raise unsupported("A fixed interval of a time zone over a change of its clocks")
+    return shifts.pop() if shifts else 0
+
+
+def _ahead(ms: int, zone: tzinfo) -> int:
+    return (local(ms, zone) - datetime(1970, 1, 1)) // timedelta(milliseconds=1) - ms
+
+
+def _between(interval: str | int, zone: tzinfo, first: int, last: int) -> Iterator[int]:
+    start = first
+    while start <= last:
+        yield start
+        if isinstance(interval, int):
+            start += interval
+        else:
+            start = moment_ms(moved(local(start, zone), 1, interval), zone)
+
+
+def steps_between(first: float, last: float) -> list[float]:
+    """All whole steps from the first to the last. Raises: as `starts_of`."""
+    if last - first >= MAX_BUCKETS:
+        raise malformed(f"The aggregations have more than {MAX_BUCKETS} buckets.")
+    return [float(step) for step in range(int(first), int(last) + 1)]
