@@ -83,11 +83,6 @@ class Server:
         Raises:
             StartError: A public address, a folder or port that can't be used.
         """
-        if not is_loopback(self.host):
-            raise StartError(
-                f"server.host = {self.host} is a public address, and there are no users yet who "
-                "could be let in; use 127.0.0.1"
-            )
         async with contextlib.AsyncExitStack() as undo:
             stores = await undo.enter_async_context(contextlib.AsyncExitStack())
             opening = asyncio.create_task(self._open_stores(stores), name="opening of the stores")
@@ -147,9 +142,18 @@ class Server:
                 undo.push_async_callback(store.close)
             undo.callback(self.core.register.close)
             await self._prepare()
+            self._check_host()
             await undo.enter_async_context(self.core.entrance.kept())
         except (StoreOpenError, RouterError, KeyringError, OSError) as error:
             raise StartError(f"the store can't be opened: {error}") from error
+
+    def _check_host(self) -> None:
+        if not is_loopback(self.host) and not self.core.register.directory.has_admin:
+            raise StartError(
+                f"server.host = {self.host} is a public address, and without an administrator "
+                "everybody could do everything: trivium admin create NAME makes one, with the "
+                "--config, --data or --storage of this start"
+            )
 
     async def _prepare(self) -> None:
         now = asyncio.get_running_loop().time

@@ -26,6 +26,16 @@ commands = typer.Typer(
 )
 audit = typer.Typer(help="What was recorded of who did what.", no_args_is_help=True)
 commands.add_typer(audit, name="audit")
+admin = typer.Typer(help="Administrators.", no_args_is_help=True)
+commands.add_typer(admin, name="admin")
+keys = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True)
+commands.add_typer(keys, name="keys")
+
+
+_Storage = Annotated[
+    str | None,
+    typer.Option(metavar="sqlite:FOLDER|opensearch:URL", help="Where documents are."),
+]
 
 
 class Wire(StrEnum):
@@ -166,6 +176,49 @@ def migrate(
     except MigrateError as error:
         raise refuse(str(error)) from None
     raise typer.Exit(code)
+
+
+@admin.command("create")
+def admin_create(
+    username: Annotated[str, typer.Argument(help="To log in with; also the user's id.")],
+    password_file: Annotated[
+        str | None,
+        typer.Option(help="Its first line is the password; - for stdin. Else it is asked for."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the embedded store.")] = None,
+    storage: _Storage = None,
+) -> None:
+    """Create the first administrator; others may then do no more than log in."""
+    from trivium.cli.admin import AdminError, create_admin, read_password  # noqa: PLC0415
+    from trivium.cli.serve import Flags, read_settings  # noqa: PLC0415
+    from trivium.server import StartError  # noqa: PLC0415
+
+    try:
+        settings = read_settings(Flags(config=config, data=data, storage=storage))
+        create_admin(username, read_password(password_file), settings)
+    except (AdminError, StartError) as error:
+        raise refuse(str(error)) from None
+    print(f"{username} is the administrator; anonymous users may log in, and nothing else")
+
+
+@keys.command("rotate")
+def keys_rotate(
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the embedded store.")] = None,
+    storage: _Storage = None,
+) -> None:
+    """Sign tokens with a new key from now on; old ones verify until their tokens end."""
+    from access.keyring import KeyringError  # noqa: PLC0415
+    from trivium.cli.keys import rotate  # noqa: PLC0415
+    from trivium.cli.serve import Flags, read_settings  # noqa: PLC0415
+    from trivium.server import StartError  # noqa: PLC0415
+
+    try:
+        keyring = rotate(read_settings(Flags(config=config, data=data, storage=storage)))
+    except (KeyringError, StartError) as error:
+        raise refuse(str(error)) from None
+    print(f"key {keyring.newest.id} signs from now on, {len(keyring.keys)} keys verify")
 
 
 @audit.command("verify")

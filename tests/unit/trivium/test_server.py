@@ -9,6 +9,7 @@ import pytest
 from router.errors import RouterError
 from router.settings import Settings, load
 from storage.memory import MemoryStorage
+from tests.support.people import peopled
 from tests.support.raw_http import RawClient, get
 from trivium import App
 from trivium.client import ConnectionFailedError, connect
@@ -133,12 +134,16 @@ class TestFailedStart:
         async with running(app, settings(**{"server.port": port}), MemoryStorage()) as server:
             assert server.port == port
 
-    async def test_a_public_address_opens_no_store(self, tmp_path: Path):
+    async def test_a_public_address_needs_an_administrator(self, tmp_path: Path):
         chosen = settings(**{"server.host": "0.0.0.0", "storage.data": tmp_path / "data"})
-        with pytest.raises(StartError, match="public address"):
+        with pytest.raises(StartError, match=r"public address.*trivium admin create"):
             async with running(App(), chosen):
                 pass
-        assert not (tmp_path / "data").exists()
+
+    async def test_with_an_administrator_it_would_be_served(self):
+        async with peopled() as server:
+            server.host = "0.0.0.0"
+            server._check_host()
 
     async def test_a_model_with_an_unknown_measure_is_the_applications_fault(self):
         app = App()
