@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -21,6 +22,9 @@ from router.settings import OpenSearchSettings
 from storage.opensearch.faults import RefusedError, UnreachableError
 
 _log = structlog.get_logger("storage.opensearch")
+
+_LARGE_BYTES: Final = 1_048_576
+"""Of longer bodies aiohttp warns, unless they can be read in pieces."""
 
 _LINES: Final = {"content-type": "application/x-ndjson"}
 
@@ -166,7 +170,14 @@ def _one_line(error: Exception) -> str:
 
 
 class _Connection(AIOHttpConnection):
-    """A connection whose server's warnings go to the log."""
+    """A connection whose server's warnings go to the log, and large bodies out in pieces."""
+
+    async def perform_request(
+        self, method: str, url: str, params: Any = None, body: Any = None, *more: Any, **most: Any
+    ) -> Any:
+        if isinstance(body, bytes) and len(body) > _LARGE_BYTES:
+            body = io.BytesIO(body)
+        return await super().perform_request(method, url, params, body, *more, **most)
 
     def _raise_warnings(self, warning_headers: Any) -> None:
         for header in warning_headers:
