@@ -296,6 +296,13 @@ class OpenSearchSettings(Section):
     refresh_ms: float = Field(
         50.0, ge=0, description="Least ms between two refreshes that refresh=wait_for forces."
     )
+    feed_days: float = Field(7.0, gt=0, description="Days that rows of the changes feed are kept.")
+    feed_mb: int = Field(
+        2_048,
+        ge=1,
+        description="MB of rows that the changes feed keeps, whichever comes first; those of the "
+        "last half hour stay.",
+    )
     replicas: str = Field(
         "0-1", description="Copies of new indexes: index.auto_expand_replicas of OpenSearch."
     )

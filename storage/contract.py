@@ -162,6 +162,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the changes feed: what was written, by whom, when.
 
     `changes` is the content that was written or merged (with its stamp), None for a delete.
+    `undo` takes it back: for an update `[what to merge back, [path of each key to take out]]`,
+    for a replace or a delete the document before, None for a creation. `whole` is the document
+    after an update, at every 32nd version. See `storage.undo`.
     """
 
     feed: str
@@ -176,6 +179,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     wire: str
     at_ms: int
     changes: JsonObject | None
+    undo: Json = None
+    whole: JsonObject | None = None
 
 
 class Usage(msgspec.Struct, frozen=True):

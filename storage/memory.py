@@ -33,7 +33,7 @@ from storage.names import check_collection, check_index
 from storage.projection import project
 from storage.query import Search
 from storage.shelf import Found, Shelf
-from storage.stamps import changes_of
+from storage.undo import told_of
 
 
 def system_ms() -> int:
@@ -272,7 +272,9 @@ class MemoryStorage:
         return msgspec.structs.replace(written, seq=len(self._changes))
 
     def _record(self, write: Write, written: Written, version: int) -> None:
-        is_delete = write.verb == "delete"
+        previous = None if written.previous is None else copied(written.previous)
+        after = None if write.verb == "delete" else written.source
+        told = told_of(write, version, previous, after)
         self._changes.append(
             Change(
                 feed=self._feed,
@@ -286,9 +288,9 @@ class MemoryStorage:
                 request_id=write.author.request_id,
                 wire=write.author.wire,
                 at_ms=self._newest_ms,
-                changes=None
-                if is_delete
-                else changes_of(write, written.source, created=written.created),
+                changes=told.changes,
+                undo=told.undo,
+                whole=told.whole,
             )
         )
 
@@ -384,9 +386,10 @@ def _apart(written: Written) -> Written:
 
 
 def _detached(change: Change) -> Change:
-    if change.changes is None:
-        return change
-    return msgspec.structs.replace(change, changes=copied(change.changes))
+    whole = None if change.whole is None else copied(change.whole)
+    changes = None if change.changes is None else copied(change.changes)
+    undo = copied({"": change.undo})[""]
+    return msgspec.structs.replace(change, changes=changes, undo=undo, whole=whole)
 
 
 async def _outcome(answer: asyncio.Future[Written]) -> Written | RouterError:

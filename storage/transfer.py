@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
 import orjson
 
-from storage.contract import Document, Storage
+from router.envelope import Json
+from storage.contract import Change, Document, Storage
 
 PAGE: Final = 500
 """Documents that are read and loaded at a time."""
@@ -32,11 +34,37 @@ class Transferable(Storage, Protocol):
         They leave no rows in the changes feed. A document whose id is there already is left out.
         """
 
+    async def graves(self, index: str, collection: str, after_id: str, size: int) -> list[Grave]:
+        """What is left of deleted documents, in the order of their ids' bytes, as `page`."""
+
+    async def bury(self, index: str, collection: str, graves: Sequence[Grave]) -> None:
+        """Know the versions of documents that are gone; those that are there are left out."""
+
+    async def rows(self, since: int, limit: int) -> list[Change]:
+        """The rows of the changes feed with `seq` above `since` that there are, in order."""
+
+    async def load_rows(self, rows: Sequence[Change]) -> None:
+        """Put rows into the feed, in order, behind those that are there.
+
+        Documents and graves come first. Rows that an earlier call has brought are left out;
+        others must not be there. In this store they get numbers of its own.
+        """
+
+
+class Grave(NamedTuple):
+    """A document that was deleted: what is created under its id goes on from this version."""
+
+    id: str
+    version: int
+
 
 class Total(NamedTuple):
-    """What a store holds: how many documents, and a checksum that no order changes."""
+    """What a store holds: how many documents, versions of deleted ones and rows of the feed, and
+    a checksum over all of it. Only that of the rows depends on their order."""
 
     documents: int
+    graves: int
+    rows: int
     checksum: str
 
 
@@ -52,15 +80,17 @@ async def copy(
     size: int = PAGE,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Bring indexes, collections, mappings and documents with versions and stamps to the target.
+    """Bring indexes, collections, mappings and documents with versions and stamps to the target,
+    the versions of deleted documents, and the rows of the changes feed.
 
-    The changes feed and the versions of deleted documents stay behind. What an earlier copy has
-    brought is not brought again. Nobody else may write to either store meanwhile.
+    The feed of the target keeps its own id and numbers, so that a position in the source's is
+    not taken for one of its own. What an earlier copy has brought is not brought again. Nobody
+    else may write to either store meanwhile.
 
     Args:
         is_resumed: Go on where the target has indexes already.
-        size: Documents read at a time.
-        progress: Told after each page how many documents it had.
+        size: Documents, or rows, read at a time.
+        progress: Told after each page how many of them it had.
 
     Raises:
         NotEmptyError: The target has indexes, and `is_resumed` is false.
@@ -68,6 +98,7 @@ async def copy(
     """
     if not is_resumed:
         check_empty(target)
+    done = progress or (lambda _: None)
     for index in source.indexes():
         if not target.has_index(index):
             await target.create_index(index)
@@ -76,8 +107,12 @@ async def copy(
             await target.create_collection(index, collection, mapping)
             async for documents in _pages(source, index, collection, size):
                 await target.load(index, collection, documents)
-                if progress is not None:
-                    progress(len(documents))
+                done(len(documents))
+            async for graves in _graves(source, index, collection, size):
+                await target.bury(index, collection, graves)
+    async for rows in _rows(source, size):
+        await target.load_rows(rows)
+        done(len(rows))
 
 
 def check_empty(target: Storage) -> None:
@@ -87,15 +122,33 @@ def check_empty(target: Storage) -> None:
 
 
 async def total(store: Transferable) -> Total:
-    """The documents of a store: their number, and a checksum over index, collection, id,
-    version and content with sorted keys."""
-    count = checksum = 0
+    """All of a store. Documents count with index, collection, id, version and content, rows with
+    all that they say but their number; keys are sorted first."""
+    documents = graves = digest = 0
     for index in store.indexes():
         for collection in store.collections(index):
-            async for documents in _pages(store, index, collection, PAGE):
-                count += len(documents)
-                checksum += sum(_digest(index, collection, each) for each in documents)
-    return Total(count, f"{checksum % _MODULUS:064x}")
+            async for page in _pages(store, index, collection, PAGE):
+                documents += len(page)
+                digest += sum(
+                    _digest([index, collection, each.id, each.version, each.source])
+                    for each in page
+                )
+            async for buried in _graves(store, index, collection, PAGE):
+                graves += len(buried)
+                digest += sum(_digest([index, collection, *each]) for each in buried)
+    rows, chain = await _total_of_rows(store)
+    whole = hashlib.sha256(f"{digest % _MODULUS:064x}{chain:064x}".encode()).hexdigest()
+    return Total(documents, graves, rows, whole)
+
+
+async def _total_of_rows(store: Transferable) -> tuple[int, int]:
+    count = chain = 0
+    async for rows in _rows(store, PAGE):
+        count += len(rows)
+        for row in rows:
+            told = msgspec.structs.asdict(msgspec.structs.replace(row, feed="", seq=0))
+            chain = _digest([f"{chain:064x}", told])
+    return count, chain
 
 
 async def _pages(
@@ -107,8 +160,23 @@ async def _pages(
         after_id = documents[-1].id
 
 
-def _digest(index: str, collection: str, document: Document) -> int:
-    whole = [index, collection, document.id, document.version, document.source]
+async def _graves(
+    store: Transferable, index: str, collection: str, size: int
+) -> AsyncIterator[list[Grave]]:
+    after_id = ""
+    while graves := await store.graves(index, collection, after_id, size):
+        yield graves
+        after_id = graves[-1].id
+
+
+async def _rows(store: Transferable, size: int) -> AsyncIterator[list[Change]]:
+    since = 0
+    while rows := await store.rows(since, size):
+        yield rows
+        since = rows[-1].seq
+
+
+def _digest(whole: Json) -> int:
     return int.from_bytes(
         hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).digest(), "big"
     )

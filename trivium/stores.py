@@ -37,8 +37,12 @@ def make_public(settings: Settings) -> Transferable:
     return SqliteStorage(settings.storage, keys_kept_hours=hours)
 
 
-def make_private(settings: Settings) -> Transferable:
-    """The private store of the engine that the settings name, not opened yet."""
+def make_private(settings: Settings, *, feed_mb: int | None = None) -> Transferable:
+    """The private store of the engine that the settings name, not opened yet.
+
+    Args:
+        feed_mb: MB of rows that its feed keeps; None for the usual bound.
+    """
     if settings.storage.engine == "opensearch":
         from storage.opensearch.places import PRIVATE  # noqa: PLC0415
         from storage.opensearch.store import OpenSearchStorage  # noqa: PLC0415
@@ -47,7 +51,8 @@ def make_private(settings: Settings) -> Transferable:
     from storage.sqlite.store import SqliteStorage  # noqa: PLC0415
 
     data = private_folder(settings)
-    small = settings.storage.model_copy(update={"data": data, **_SMALL})
+    kept = {} if feed_mb is None else {"feed_mb": feed_mb}
+    small = settings.storage.model_copy(update={"data": data, **_SMALL, **kept})
     return SqliteStorage(small, folder_mode=0o700)
 
 

@@ -21,7 +21,11 @@ Name: TypeAlias = tuple[str, str]
 _FOREIGN: Final[JsonObject] = {"type": "object", "enabled": False}
 _OWN: Final[JsonObject] = {
     "dynamic": "false",
-    "properties": {places.ID: {"type": "keyword"}, places.LAST: _FOREIGN},
+    "properties": {
+        places.ID: {"type": "keyword"},
+        places.AT: {"type": "date", "format": "epoch_millis"},
+        places.LAST: _FOREIGN,
+    },
 }
 """The mapping of the hidden field. What others made has no id to sort by in its documents."""
 

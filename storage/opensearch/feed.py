@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -17,7 +18,9 @@ from storage.opensearch import keys, places
 from storage.opensearch.catalog import Collection
 from storage.opensearch.client import Client, object_at, objects, refusal
 from storage.opensearch.faults import RefusedError, UnreachableError
-from storage.opensearch.records import Record
+from storage.opensearch.pruning import find_mark, mark_of
+from storage.opensearch.records import SLIMMED, Record
+from storage.stamps import STAMP
 
 _log = structlog.get_logger("storage.opensearch")
 
@@ -27,8 +30,13 @@ _BATCH: Final = 2_000
 _REMEMBERED: Final = 200_000
 """Documents whose last row is known to be in the feed."""
 
+_STAMP: Final = f'"{STAMP}"'.encode()
+
 _PAUSE_S: Final = 0.2
 """Between two tries while the server is away."""
+
+_NOT_TOLD: Final = frozenset({*SLIMMED.values(), "once"})
+"""What a row says in its document alone."""
 
 MAPPING: Final[JsonObject] = {
     "dynamic": "false",
@@ -39,7 +47,10 @@ MAPPING: Final[JsonObject] = {
         "version": {"type": "long"},
         "author": {"type": "keyword", "ignore_above": 8_000},
         "at": {"type": "date", "format": "epoch_millis"},
+        "size": {"type": "long"},
         "changes": {"type": "object", "enabled": False},
+        "undo": {"type": "object", "enabled": False},
+        "whole": {"type": "object", "enabled": False},
     },
 }
 
@@ -49,10 +60,14 @@ class Feed:
 
     A row is written once: its id is its document's and version's. What this router doesn't get
     to write stays in the document, and whoever writes that next projects it first.
+
+    Attributes:
+        settled_ms: Up to this time every row is in the feed, or was and is too old by now.
     """
 
     def __init__(self, client: Client, scope: places.Scope) -> None:
         self._client = client
+        self._scope = scope
         self._own = scope.changes
         self._queue: deque[tuple[str, bytes]] = deque()
         self._waiting: dict[str, asyncio.Future[None]] = {}
@@ -61,6 +76,7 @@ class Feed:
         self._is_closing = False
         self.id = ""
         self.newest_ms = 0
+        self.settled_ms = 0
 
     async def open(self, replicas: str) -> None:
         """Make the index unless it is there; know its id. Raises: faults."""
@@ -89,7 +105,7 @@ class Feed:
         awaited = []
         for row in record.rows:
             name = places.key(collection.uuid, f"{id}@{row['version']}")
-            if name in self._done:
+            if name in self._done or self._is_settled(collection, record, row):
                 continue
             if name not in self._waiting:
                 self._waiting[name] = asyncio.get_running_loop().create_future()
@@ -101,6 +117,13 @@ class Feed:
         if awaited and self._task is None:
             self._task = asyncio.create_task(self._write(), name="changes feed")
         return awaited
+
+    def _is_settled(self, collection: Collection, record: Record, row: JsonObject) -> bool:
+        at = row["at"]
+        if not isinstance(at, int) or at > self.settled_ms:
+            return False
+        # By what it is found that a router left behind: a stamp, where others made the mapping.
+        return not collection.is_foreign or record.content is None or _STAMP in record.content
 
     async def settled(self) -> None:
         """Return once every row added so far is in, or the feed is closed."""
@@ -160,6 +183,10 @@ class Feed:
         self._waiting.clear()
         self._queue.clear()
 
+    async def load(self, rows: Sequence[Change]) -> None:
+        """Put in rows of another store, those left out that are there. Raises: faults."""
+        _check(await self._client.bulk([_loaded(self._scope, row) for row in rows]))
+
     # -- reading ------------------------------------------------------------------------------
 
     async def read(self, since: int, limit: int) -> list[Change]:
@@ -170,6 +197,18 @@ class Feed:
         # A row's seq is its number in the index, counted from one.
         if since - 1 > newest:
             raise RouterError("trivium.feed.gone", since)
+        rows = await self._rows(since, newest, limit)
+        if since < mark_of(await find_mark(self._client, self._scope)):
+            raise RouterError("trivium.feed.gone", since)
+        return rows
+
+    async def rows(self, since: int, limit: int) -> list[Change]:
+        """The rows after `since` that there are. Raises: faults."""
+        await self.settled()
+        await self._client.request("POST", self._own, "_refresh")
+        return await self._rows(since, await self._checkpoint(), limit)
+
+    async def _rows(self, since: int, newest: int, limit: int) -> list[Change]:
         bounds: JsonObject = {"gte": max(0, since), "lte": newest}
         body: JsonObject = {
             "size": max(0, min(limit, 10_000)),
@@ -214,10 +253,35 @@ def _check(answers: list[JsonObject]) -> None:
 
 def _line(name: str, collection: Collection, id: str, row: JsonObject, op: str) -> bytes:
     index, own = collection.name
-    head = {"create": {"_index": places.alias(collection.scope.changes), "_id": name}}
-    kept = {key: value for key, value in row.items() if key not in ("isWhole", "once")}
-    body = {"index": index, "collection": own, "id": id, "op": op, **kept}
-    return orjson.dumps(head) + b"\n" + orjson.dumps(body) + b"\n"
+    kept = {key: value for key, value in row.items() if key not in _NOT_TOLD}
+    body: JsonObject = {"index": index, "collection": own, "id": id, "op": op, **kept}
+    return line_of(collection.scope, name, body)
+
+
+def line_of(scope: places.Scope, name: str, row: JsonObject) -> bytes:
+    """The operation that puts a row into the feed, if none of that name is there."""
+    head = {"create": {"_index": places.alias(scope.changes), "_id": name}}
+    body = orjson.dumps(row)
+    return b'%b\n{"size":%d,%b\n' % (orjson.dumps(head), len(body), body[1:])
+
+
+def _loaded(scope: places.Scope, row: Change) -> bytes:
+    body: JsonObject = {
+        "index": row.index,
+        "collection": row.collection,
+        "id": row.id,
+        "op": "",
+        "version": row.version,
+        "action": row.action,
+        "author": row.author,
+        "requestId": row.request_id,
+        "wire": row.wire,
+        "at": row.at_ms,
+        "changes": row.changes,
+        "undo": row.undo,
+        "whole": row.whole,
+    }
+    return line_of(scope, places.key(row.feed, str(row.seq)), body)
 
 
 def _change(feed: str, hit: JsonObject) -> Change:
@@ -237,4 +301,6 @@ def _change(feed: str, hit: JsonObject) -> Change:
         wire=row["wire"],
         at_ms=row["at"],
         changes=row["changes"],
+        undo=row.get("undo"),
+        whole=row.get("whole"),
     )

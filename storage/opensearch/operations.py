@@ -12,7 +12,7 @@ from storage.opensearch import places
 from storage.opensearch.catalog import Collection
 from storage.opensearch.client import Client, refusal
 from storage.opensearch.faults import RefusedError
-from storage.opensearch.records import Place, pack, pack_grave
+from storage.opensearch.records import Place, Record, pack, pack_grave
 from storage.opensearch.turn import Turn
 
 Verdict: TypeAlias = Place | RefusedError
@@ -65,6 +65,15 @@ def _bury(collection: Collection, turn: Turn) -> bytes:
         "_id": places.key(collection.uuid, turn.id),
     }
     return _line(head, turn.before.grave) + pack_grave(turn.id, collection.uuid, turn.after) + b"\n"
+
+
+def empty_grave(collection: Collection, id: str, record: Record) -> bytes:
+    """The operation that takes the rows out of a tombstone."""
+    head: JsonObject = {
+        "_index": places.alias(collection.scope.graves),
+        "_id": places.key(collection.uuid, id),
+    }
+    return _line(head, record.grave) + pack_grave(id, collection.uuid, record, rows=()) + b"\n"
 
 
 def _write(collection: Collection, turn: Turn, *, is_odd: bool = False) -> bytes:

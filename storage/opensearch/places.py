@@ -15,6 +15,9 @@ ID: Final = "id"
 """In the hidden field: the document's id, to sort by. The server can sort by `_id` itself too,
 but only with all of them in memory."""
 
+AT: Final = "at"
+"""In the hidden field: the time of the last write, by which unfinished ones are found."""
+
 LAST: Final = "last"
 """In the hidden field: everything else, which the server doesn't look into."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,10 @@ from router.errors import RouterError
 from storage.contract import Document
 from storage.mapping import Mapping
 from storage.opensearch.client import object_at, objects
-from storage.opensearch.places import HIDDEN, ID, LAST
+from storage.opensearch.places import AT, HIDDEN, ID, LAST
+
+SLIMMED: Final = {"changes": "isWhole", "whole": "hasWhole"}
+"""What the last row of a document may leave to the document's content, and the flag of it."""
 
 _ODD: Final = re.compile(rb'-0\.0|"_trivium"')
 
@@ -99,13 +103,23 @@ def pack(id: str, record: Record, mapping: Mapping, *, is_odd: bool = False) -> 
         last["whole"] = whole
         content = orjson.dumps(fitting(mapping, whole))
     head = content[:-1] + (b"," if len(content) > 2 else b"")
-    return b'%b"%b":%b}' % (head, HIDDEN.encode(), orjson.dumps({ID: id, LAST: last}))
+    hidden: JsonObject = {ID: id, LAST: last}
+    if record.rows:
+        hidden[AT] = record.rows[-1]["at"]
+    return b'%b"%b":%b}' % (head, HIDDEN.encode(), orjson.dumps(hidden))
 
 
-def pack_grave(id: str, uuid: str, record: Record) -> bytes:
-    """The tombstone of a record without content, in the index of that id of its own."""
-    last = {"version": record.version, "op": record.op, "rows": list(record.rows)}
-    at = record.rows[-1]["at"]
+def pack_grave(
+    id: str, uuid: str, record: Record, *, rows: Sequence[JsonObject] | None = None
+) -> bytes:
+    """The tombstone of a record without content, in the index of that id of its own.
+
+    Args:
+        rows: What it holds of the feed instead of the rows of the record.
+    """
+    kept = record.rows if rows is None else rows
+    last = {"version": record.version, "op": record.op, "rows": list(kept)}
+    at = record.rows[-1]["at"] if record.rows else 0
     return orjson.dumps({"id": id, "uuid": uuid, "at": at, HIDDEN: {LAST: last}})
 
 
@@ -159,8 +173,8 @@ def read_grave(grave: JsonObject) -> Record:
 
 
 def _with_content(row: JsonObject, content: JsonObject) -> JsonObject:
-    # The row of a document written whole leaves its content to the document.
-    return {**row, "changes": content} if row.get("isWhole") is True else row
+    left = {key: content for key, flag in SLIMMED.items() if row.get(flag) is True}
+    return {**row, **left}
 
 
 def _place(found: JsonObject) -> Place:

@@ -14,12 +14,15 @@ from router.errors import RouterError
 from storage.clock import Clock
 from storage.opensearch import places
 from storage.opensearch.catalog import Collection, Name
-from storage.opensearch.client import Client, object_at, objects
+from storage.opensearch.client import object_at, objects
 from storage.opensearch.faults import RefusedError, UnreachableError
 from storage.opensearch.feed import Feed
+from storage.opensearch.operations import empty_grave
+from storage.opensearch.pruning import Pruning
 from storage.opensearch.reads import fetch_records
 from storage.opensearch.records import Record, read_grave, read_record
 from storage.opensearch.registry import Registry
+from storage.stamps import STAMP
 
 _log = structlog.get_logger("storage.opensearch")
 
@@ -40,9 +43,10 @@ class Recovery:
     The feed takes each row once, so that nothing is told twice.
     """
 
-    def __init__(self, client: Client, registry: Registry, feed: Feed, clock: Clock) -> None:
-        self._client = client
+    def __init__(self, registry: Registry, feed: Feed, clock: Clock, pruning: Pruning) -> None:
+        self._client = registry.client
         self._registry = registry
+        self._pruning = pruning
         self._graves = registry.scope.graves
         self._feed = feed
         self._clock = clock
@@ -77,8 +81,17 @@ class Recovery:
                 with _unless_gone():
                     await self._sweep_documents(collection, since_ms)
             await self._sweep_graves(since_ms)
-        done: JsonObject = {"swept": began_ms - MARGIN_MS}
-        await self._client.request("PUT", self._graves, "_doc", _CHECKPOINT, body=done)
+        swept_ms = began_ms - MARGIN_MS
+        await self._client.request(
+            "PUT", self._graves, "_doc", _CHECKPOINT, body={"swept": swept_ms}
+        )
+        self._feed.settled_ms = swept_ms
+        # Another router's last look may be so much older, and it would put rows in again.
+        await self._pruning.run(began_ms, swept_ms - MARGIN_MS)
+
+    async def open(self) -> None:
+        """Know up to when everything is in the feed. Raises: faults."""
+        self._feed.settled_ms = await self._since() or 0
 
     async def _since(self) -> int | None:
         """None for a store that never had a router of this kind."""
@@ -93,8 +106,10 @@ class Recovery:
 
     async def _sweep_documents(self, collection: Collection, since_ms: int) -> None:
         bounds: JsonObject = {"gte": since_ms, "format": "epoch_millis"}
-        stamps = ("_kuzzle_info.createdAt", "_kuzzle_info.updatedAt")
-        either: list[Json] = [{"range": {stamp: bounds}} for stamp in stamps]
+        times = [f"{STAMP}.createdAt", f"{STAMP}.updatedAt"]
+        if not collection.is_foreign:
+            times.append(f"{places.HIDDEN}.{places.AT}")
+        either: list[Json] = [{"range": {each: bounds}} for each in times]
         await self._client.request("POST", collection.alias, "_refresh")
         query: JsonObject = {"bool": {"should": either, "minimum_should_match": 1}}
         async for hits in self._pages(collection.alias, query):
@@ -119,11 +134,15 @@ class Recovery:
                     await self._project_graves(self._registry.catalog.find(*name), graves)
 
     async def _project_graves(self, collection: Collection, graves: dict[str, Record]) -> None:
-        """A tombstone counts once its document is gone."""
-        for id_, record in (await fetch_records(self._client, collection, list(graves))).items():
-            if record.content is None:
-                self._feed.add(collection, id_, record)
+        """A tombstone counts once its document is gone. It keeps the version alone then."""
+        found = await fetch_records(self._client, collection, list(graves))
+        counting = {key: each for key, each in found.items() if each.content is None and each.rows}
+        for key, record in counting.items():
+            self._feed.add(collection, key, record)
         await self._feed.settled()
+        emptied = [empty_grave(collection, key, each) for key, each in counting.items()]
+        if emptied:
+            await self._client.bulk(emptied)  # 409: somebody has made or deleted it again
 
     async def _pages(self, alias: str, query: JsonObject) -> AsyncIterator[Sequence[JsonObject]]:
         last = -1

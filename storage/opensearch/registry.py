@@ -29,7 +29,7 @@ class Registry:
     """Holds the catalog and changes it, one change at a time."""
 
     def __init__(self, client: Client, scope: places.Scope) -> None:
-        self._client = client
+        self.client = client
         self.scope = scope
         self._looking = asyncio.Lock()
         self._looked_at = -1.0
@@ -41,7 +41,7 @@ class Registry:
     async def reload(self) -> None:
         """Look at the server again. Raises: faults."""
         async with self.lock:
-            self.catalog = await load(self._client, self.scope, self.catalog)
+            self.catalog = await load(self.client, self.scope, self.catalog)
 
     async def catch_up(self) -> None:
         """Know what other routers changed before this call. Raises: faults.
@@ -81,7 +81,7 @@ class Registry:
 
     async def _version(self) -> Json:
         """Of the cluster's state: it changes with each index and mapping."""
-        told = await self._client.request(
+        told = await self.client.request(
             "GET", "_cluster", "state", "version", params={"filter_path": "version,state_uuid"}
         )
         return [told.get("version"), told.get("state_uuid")]
@@ -114,7 +114,7 @@ class Registry:
         if mapping is collection.mapping:
             return collection
         try:
-            await self._client.request(
+            await self.client.request(
                 "PUT",
                 collection.physical,
                 "_mapping",
@@ -130,6 +130,6 @@ class Registry:
         return changed
 
     async def _catch_up(self, collection: Collection) -> None:
-        told = await self._client.request("GET", collection.physical, "_mapping")
+        told = await self.client.request("GET", collection.physical, "_mapping")
         seen = read_mapping(collection.name, object_at(told, collection.physical, "mappings"))
         self.catalog = self.catalog.with_collection(collection.remapped(seen))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, TypeVar
-
-import structlog
+from typing import TypeVar
 
 from router.envelope import JsonObject
 from router.errors import RouterError
@@ -21,7 +19,6 @@ from storage.contract import (
     Listener,
     Page,
     Scroll,
-    StoreOpenError,
     Usage,
     Write,
     Written,
@@ -32,32 +29,21 @@ from storage.opensearch.administration import Administration
 from storage.opensearch.cache import Cache
 from storage.opensearch.catalog import Collection, Name
 from storage.opensearch.client import Client
-from storage.opensearch.faults import RefusedError, UnreachableError, telling
-from storage.opensearch.feed import Feed, make
-from storage.opensearch.keys import MAPPING as KEYS
+from storage.opensearch.faults import RefusedError, telling
+from storage.opensearch.feed import Feed
 from storage.opensearch.keys import Keys
 from storage.opensearch.lane import Lane, Tools
+from storage.opensearch.opening import prepare, wait_for
+from storage.opensearch.pruning import Pruning
 from storage.opensearch.reads import Reads
 from storage.opensearch.recovery import Recovery
 from storage.opensearch.refreshes import Refreshes
 from storage.opensearch.registry import Registry
 from storage.opensearch.turn import Job
 from storage.query import Search
+from storage.transfer import Grave
 
 T = TypeVar("T")
-
-_log = structlog.get_logger("storage.opensearch")
-
-_ASK_EVERY_S: Final = 0.5
-"""How often a server that is away at the start is asked."""
-
-_GRAVES: Final[JsonObject] = {
-    "dynamic": "false",
-    "properties": {
-        "at": {"type": "date", "format": "epoch_millis"},
-        places.HIDDEN: {"type": "object", "enabled": False},
-    },
-}
 
 
 class OpenSearchStorage:
@@ -113,7 +99,15 @@ class OpenSearchStorage:
     async def _open(self, client: Client) -> None:
         settings = self._settings
         feed, registry = Feed(client, self._scope), Registry(client, self._scope)
-        await self._wait_for(partial(_prepare, client, feed, registry, settings.replicas))
+        pruning = Pruning(
+            client,
+            self._scope,
+            max_bytes=settings.feed_mb * 1_048_576,
+            max_age_ms=int(settings.feed_days * 86_400_000),
+        )
+        recovery = Recovery(registry, feed, self._clock, pruning)
+        ready = partial(prepare, client, feed, registry, recovery, settings.replicas)
+        await wait_for(settings, ready)
         self._clock.start_at(feed.newest_ms)
         refreshes = Refreshes(client, settings.refresh_ms / 1_000)
         cache = Cache(settings.document_cache_mb * 1_048_576)
@@ -122,27 +116,9 @@ class OpenSearchStorage:
         self._tools = Tools(
             settings, client, registry, feed, refreshes, cache, self._clock, keys, self._tell
         )
-        self._recovery = Recovery(client, registry, feed, self._clock)
-        self._recovery.start()
+        self._recovery = recovery
+        recovery.start()
         registry.start()
-
-    async def _wait_for(self, prepare: Callable[[], Awaitable[None]]) -> None:
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + self._settings.start_timeout_s
-        is_told = False
-        while True:
-            try:
-                await prepare()
-            except (UnreachableError, RefusedError) as fault:
-                is_away = isinstance(fault, UnreachableError) or fault.is_passing
-                if not is_away or loop.time() > ends:
-                    raise StoreOpenError(f"OpenSearch ({self._settings.nodes}): {fault}") from fault
-                if not is_told:
-                    _log.warning("waiting for OpenSearch", nodes=self._settings.nodes)
-                is_told = True
-                await asyncio.sleep(_ASK_EVERY_S)
-            else:
-                return
 
     async def close(self) -> None:
         """Finish what was handed in, then let go of everything."""
@@ -353,6 +329,28 @@ class OpenSearchStorage:
             place = await self._registry.find((index, collection))
             await transfer.load(self._client, place, documents)
 
+    async def graves(self, index: str, collection: str, after_id: str, size: int) -> list[Grave]:
+        """What is left of deleted documents. See `storage.transfer.Transferable`."""
+        with telling():
+            place = await self._registry.find((index, collection))
+            return await transfer.graves(self._client, place, after_id, size)
+
+    async def bury(self, index: str, collection: str, graves: Sequence[Grave]) -> None:
+        """Know the versions of deleted documents. See `storage.transfer.Transferable`."""
+        with telling():
+            place = await self._registry.find((index, collection))
+            await transfer.bury(self._client, place, graves)
+
+    async def rows(self, since: int, limit: int) -> list[Change]:
+        """The rows of the feed that there are. See `storage.transfer.Transferable`."""
+        with telling():
+            return await self._opened.feed.rows(since, limit)
+
+    async def load_rows(self, rows: Sequence[Change]) -> None:
+        """Put rows into the feed. See `storage.transfer.Transferable`."""
+        with telling():
+            await self._opened.feed.load(rows)
+
     async def _asked(
         self, targets: Sequence[Name], ask: Callable[[list[Collection]], Awaitable[T]]
     ) -> T:
@@ -397,25 +395,6 @@ async def _documents(
     return [
         record.document(each, place.incarnation) for each, record in zip(ids, records, strict=True)
     ]
-
-
-async def _prepare(client: Client, feed: Feed, registry: Registry, replicas: str) -> None:
-    """Make what is missing and know what is there. Raises: faults.
-
-    What another router is making right now may be there without answering yet.
-    """
-    await _check_health(client)
-    await make(client, registry.scope.graves, _GRAVES, replicas)
-    await make(client, registry.scope.keys, KEYS, replicas)
-    await feed.open(replicas)
-    await registry.reload()
-
-
-async def _check_health(client: Client) -> None:
-    """Raises: faults; `UnreachableError` also for a cluster that lacks documents as yet."""
-    told = await client.request("GET", "_cluster", "health")
-    if told.get("status") not in ("yellow", "green"):
-        raise UnreachableError(f"the cluster's health is {told.get('status')}")
 
 
 async def _outcome(answer: Awaitable[Written]) -> Written | RouterError:

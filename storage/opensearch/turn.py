@@ -14,8 +14,9 @@ from router.errors import RouterError
 from storage.contract import Write, Written, guard, not_found
 from storage.mapping import Mapping
 from storage.opensearch.keys import memo_of, repeated
-from storage.opensearch.records import Record
-from storage.stamps import apply, changes_of, packed
+from storage.opensearch.records import SLIMMED, Record
+from storage.stamps import apply, packed
+from storage.undo import told_of
 
 Outcome = Written | RouterError
 
@@ -117,14 +118,13 @@ class Turn:
         if write.verb == "delete":
             if before.content is None:
                 raise not_found(write.id, write.index, write.collection)
-            self._become(None, _row(write, before.version + 1, now_ms, None))
+            self._become(None, _row(write, before.version + 1, now_ms, stored))
             return self._deleted(write, before), mapping
         content = apply(write, stored, now_ms)
         extended = mapping.check(content)
         data = packed(content)
         is_new = stored is None
-        changes = changes_of(write, content, created=is_new)
-        self._become(data, _row(write, before.version + 1, now_ms, changes))
+        self._become(data, _row(write, before.version + 1, now_ms, stored, content))
         written = Written(
             id=write.id,
             version=before.version + 1,
@@ -156,13 +156,22 @@ class Turn:
         if not self.after.rows:  # loaded, not written
             return self.after
         *rows, last = self.after.rows
-        is_whole = last["action"] not in ("update", "upsert", "delete")
-        slim: JsonObject = {**last, "changes": None, "isWhole": True} if is_whole else last
-        return Record(self.after.version, self.after.content, self.after.op, (*rows, slim))
+        for key, flag in SLIMMED.items():
+            is_whole = key == "whole" or last["action"] not in ("update", "upsert", "delete")
+            if is_whole and last[key] is not None:
+                last = {**last, key: None, flag: True}
+        return Record(self.after.version, self.after.content, self.after.op, (*rows, last))
 
 
-def _row(write: Write, version: int, now_ms: int, changes: JsonObject | None) -> JsonObject:
+def _row(
+    write: Write,
+    version: int,
+    now_ms: int,
+    stored: JsonObject | None,
+    after: JsonObject | None = None,
+) -> JsonObject:
     """A row of the changes feed, but for where the document is."""
+    told = told_of(write, version, stored, after)
     return {
         "version": version,
         "action": write.verb,
@@ -170,5 +179,7 @@ def _row(write: Write, version: int, now_ms: int, changes: JsonObject | None) ->
         "requestId": write.author.request_id,
         "wire": write.author.wire,
         "at": now_ms,
-        "changes": changes,
+        "changes": told.changes,
+        "undo": told.undo,
+        "whole": told.whole,
     }

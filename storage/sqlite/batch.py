@@ -14,12 +14,12 @@ from storage.contract import Document, Write, Written, guard, not_found
 from storage.dates import date_reader
 from storage.plan import Row
 from storage.sqlite.catalog import Catalog, Collection, Name, save_collection
-from storage.sqlite.feed import WHOLE_EVERY, Entry, FeedRows, Position
+from storage.sqlite.feed import Entry, FeedRows, Position
 from storage.sqlite.keys import Conclusion, Keys
 from storage.sqlite.records import Key, Record
 from storage.sqlite.tables import DocumentRows
-from storage.sqlite.undo import undo_of
 from storage.stamps import STAMP, apply, packed, stamped_changes
+from storage.undo import WHOLE_EVERY, undo_of
 
 _read_date: Final = date_reader()
 

@@ -13,9 +13,6 @@ from storage.contract import Change, Verb, Write
 from storage.sqlite.records import Key
 from storage.sqlite.schema import identity
 
-WHOLE_EVERY: Final = 32
-"""Versions between two whole copies of a document in the feed (docs/decisions/0003)."""
-
 PRUNE_ROWS: Final = 1_000
 """Most rows that one step takes out: about two milliseconds of work."""
 
@@ -84,6 +81,23 @@ class FeedRows:
         )
         return seq
 
+    def load(self, collection: int, row: Change, previous: int) -> None:
+        """Add a row of another store under its own number, which must be above all others."""
+        texts = [
+            None if each is None else orjson.dumps(each)
+            for each in (row.changes, row.undo, row.whole)
+        ]
+        total = self._total_bytes
+        self._rows.append(
+            (
+                *(row.seq, collection, row.id, row.version, _NUMBERS[row.action], row.at_ms),
+                *(total, row.author, row.request_id, row.wire, *texts, previous),
+            )
+        )
+        self._next_seq = row.seq + 1
+        sizes = sum(len(text) for text in texts if text is not None)
+        self._total_bytes = total + _ROW_BYTES + len(row.id) + len(row.request_id) + sizes
+
     def flush(self, connection: apsw.Connection) -> None:
         """Put the rows into the file."""
         connection.executemany(
@@ -120,18 +134,24 @@ def read(connection: apsw.Connection, since: int, limit: int) -> list[Change]:
     ).get
     if not oldest - 1 <= since <= newest:
         raise RouterError("trivium.feed.gone", since)
+    return rows(connection, since, limit)
+
+
+def rows(connection: apsw.Connection, since: int, limit: int) -> list[Change]:
+    """The rows after `since` that there are, in order, at most so many."""
     feed = identity(connection)
-    rows = connection.execute(
+    found = connection.execute(
         "SELECT seq, index_name, name, id, version, action, author, request_id, wire, at_ms,"
-        " changes FROM changes JOIN collections ON number = collection"
+        " changes, undo, whole FROM changes JOIN collections ON number = collection"
         " WHERE seq > ? ORDER BY seq LIMIT ?",
         (since, max(0, limit)),
     )
-    return [_change(feed, row) for row in rows]
+    return [_change(feed, row) for row in found]
 
 
 def _change(feed: str, row: Sequence[Any]) -> Change:
-    seq, index, collection, document, version, action, author, request_id, wire, at_ms, text = row
+    seq, index, collection, document, version, action, author, request_id, wire, at_ms = row[:10]
+    changes, undo, whole = (None if text is None else orjson.loads(text) for text in row[10:])
     return Change(
         feed=feed,
         seq=seq,
@@ -144,7 +164,9 @@ def _change(feed: str, row: Sequence[Any]) -> Change:
         request_id=request_id,
         wire=wire,
         at_ms=at_ms,
-        changes=None if text is None else orjson.loads(text),
+        changes=changes,
+        undo=undo,
+        whole=whole,
     )
 
 

@@ -141,13 +141,15 @@ class Ledger:
         try:
             with self._transaction() as connection:
                 changed = task(connection, self.catalog)
+                position, newest_ms = feed.position(connection), feed.newest_ms(connection)
         except RouterError:
             raise
         except Exception as error:  # a boundary: the writer thread must answer every future
             if _is_of_disk(error):
                 self._give_up(error)
             raise unexpected(error) from error
-        self.catalog = changed
+        self.catalog, self._position = changed, position
+        self.clock.start_at(newest_ms)
         self.cache.clear()
 
     def tend(self, *, is_idle: bool) -> bool:

@@ -14,6 +14,7 @@ from storage.sqlite import feed, keys, transfer
 from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import disconnect, unexpected
 from storage.sqlite.records import RecordCache, is_utf8
+from storage.transfer import Grave
 
 _IDS: Final = 500
 """Ids that one statement asks for."""
@@ -72,6 +73,14 @@ class Reader:
     def page(self, collection: Collection, after_id: str, size: int) -> list[Document]:
         """The next documents in the order of their ids."""
         return transfer.page(self._connection, collection, after_id, size)
+
+    def graves(self, collection: Collection, after_id: str, size: int) -> list[Grave]:
+        """The next versions of deleted documents, in the order of their ids."""
+        return transfer.graves(self._connection, collection, after_id, size)
+
+    def rows(self, since: int, limit: int) -> list[Change]:
+        """Rows of the feed after `since` that there are."""
+        return transfer.rows(self._connection, since, limit)
 
     def _read(self, collection: Collection, ids: list[str]) -> dict[str, tuple[int, bytes]]:
         storable = [each for each in ids if is_utf8(each)]

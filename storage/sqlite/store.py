@@ -38,6 +38,7 @@ from storage.sqlite.searches import Searches
 from storage.sqlite.slices import SLICE, SlicedReader
 from storage.sqlite.writer import Writer
 from storage.stamps import packed
+from storage.transfer import Grave
 
 T = TypeVar("T")
 
@@ -275,6 +276,22 @@ class SqliteStorage:
         await self._writer.run(
             partial(transfer.load, name=(index, collection), documents=documents)
         )
+
+    async def graves(self, index: str, collection: str, after_id: str, size: int) -> list[Grave]:
+        """What is left of deleted documents. See `storage.transfer.Transferable`."""
+        return self._reader.graves(self._ledger.catalog.find(index, collection), after_id, size)
+
+    async def bury(self, index: str, collection: str, graves: Sequence[Grave]) -> None:
+        """Know the versions of deleted documents. See `storage.transfer.Transferable`."""
+        await self._writer.run(partial(transfer.bury, name=(index, collection), graves=graves))
+
+    async def rows(self, since: int, limit: int) -> list[Change]:
+        """The rows of the feed that there are. See `storage.transfer.Transferable`."""
+        return self._reader.rows(since, limit)
+
+    async def load_rows(self, rows: Sequence[Change]) -> None:
+        """Put rows into the feed. See `storage.transfer.Transferable`."""
+        await self._writer.run(partial(transfer.load_rows, rows=rows))
 
     async def _answered(
         self,

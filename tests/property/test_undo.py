@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.merge import merge
-from storage.sqlite.undo import undo_of, undone
+from storage.undo import undo_of, undone
 
 KEYS = st.sampled_from("abc")
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(-2, 2) | st.sampled_from("xy")

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -27,6 +27,10 @@ from trivium.stores import make_private, make_public
 
 _Pair: TypeAlias = tuple[Transferable, Transferable]
 """A source and its target."""
+
+
+_UNBOUND: Final = {"feed_days": 36_500, "feed_mb": 1_048_576}
+"""Bounds of a changes feed that nothing reaches."""
 
 
 class MigrateError(Exception):
@@ -53,13 +57,23 @@ def migrate(source: str, target: str, config: Path | None, *, is_resumed: bool) 
     for of_source, of_target in zip(before, after, strict=True):
         if of_source != of_target:
             return _failed(
-                f"the stores differ: {of_source.documents} documents ({of_source.checksum[:12]})"
-                f" in the source, {of_target.documents} ({of_target.checksum[:12]}) in the target"
+                f"the stores differ: {_said(of_source)} in the source,"
+                f" {_said(of_target)} in the target"
             )
     public, private = after
-    print(f"{public.documents} documents are in {target}, checksum {public.checksum[:12]}")
+    print(
+        f"{public.documents} documents are in {target}, the versions of {public.graves} deleted"
+        f" ones and {public.rows} changes with them, checksum {public.checksum[:12]}"
+    )
     print(f"{private.documents} of users, rights and tokens came with them")
     return 0
+
+
+def _said(total: Total) -> str:
+    return (
+        f"{total.documents} documents, {total.graves} deleted, {total.rows} changes"
+        f" ({total.checksum[:12]})"
+    )
 
 
 def _stores(
@@ -74,7 +88,13 @@ def _stores(
     folder = settings.storage.data
     if must_exist and settings.storage.engine == "sqlite" and not (folder / FILE_NAME).is_file():
         raise MigrateError(f"there is no store in {folder}")
-    return make_public(settings), make_private(settings)
+    # Else each of them would prune its feed meanwhile, by its own bounds.
+    kept = {
+        "storage": settings.storage.model_copy(update=_UNBOUND),
+        "opensearch": settings.opensearch.model_copy(update=_UNBOUND),
+    }
+    settings = settings.model_copy(update=kept)
+    return make_public(settings), make_private(settings, feed_mb=_UNBOUND["feed_mb"])
 
 
 async def _migrate(pairs: Sequence[_Pair], *, is_resumed: bool) -> tuple[list[Total], list[Total]]:

@@ -202,3 +202,14 @@ async def test_dynamic_templates_decide_on_new_fields(storage: Storage) -> None:
     assert properties["deep"]["properties"]["n"] == {"type": "double"}
     query = {"query": {"term": {"word": "Two Words"}}}
     assert await found(storage, query, (INDEX, "learning")) == ["one"]
+
+
+async def test_a_collection_takes_its_versions_along(storage: Storage) -> None:
+    first = await put(storage, "one", {})
+    await storage.write(a_write("update", "one", {}))
+    await storage.write(a_write("delete", "one"))
+    await storage.delete_collection(*TARGET)
+    await storage.create_collection(*TARGET)
+    again = await put(storage, "one", {})
+    assert (first.version, again.version) == (1, 1)
+    assert again.incarnation != first.incarnation

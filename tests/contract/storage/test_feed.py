@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
 
+from router.envelope import JsonObject
 from storage.contract import Author, Storage, Verb
+from storage.undo import WHOLE_EVERY, document_after, document_before
 from tests.support.stores import TARGET, a_write, outcome, put
 
 
@@ -103,3 +106,31 @@ async def test_collections_share_the_feed(storage: Storage) -> None:
     await put(storage, "one", {}, index="tenant-b", collection="devices")
     rows = await storage.changes(0)
     assert [(row.index, row.collection) for row in rows] == [TARGET, ("tenant-b", "devices")]
+
+
+async def test_the_rows_lead_from_each_state_to_the_next_and_back(storage: Storage) -> None:
+    verbs: list[Verb] = ["create", *(["update"] * 40), "replace", "delete", "upsert", "upsert"]
+    states: list[JsonObject | None] = [None]
+    for number, verb in enumerate(verbs):
+        changes = {"n": number, "deep": {f"k{number % 7}": [number]}, "odd": {"": -0.0}}
+        written = await storage.write(a_write(verb, "one", changes))
+        states.append(None if verb == "delete" else written.source)
+    rows = await storage.changes(0)
+    assert len(rows) == len(verbs)
+    for row, (before, after) in zip(rows, pairwise(states), strict=True):
+        assert document_before(row, after) == before
+        assert document_after(row, before) == after
+        is_update = row.action == "update" or row.version == len(verbs)
+        assert row.whole == (after if is_update and row.version % WHOLE_EVERY == 0 else None)
+
+
+async def test_updates_that_were_written_together_have_a_row_each(storage: Storage) -> None:
+    await put(storage, "one", {"n": 0})
+    writes = [a_write("update", "one", {"n": n, f"k{n}": n}) for n in range(1, 41)]
+    written = await asyncio.gather(*(storage.write(each) for each in writes))
+    after: JsonObject | None = written[-1].source
+    for row in reversed(await storage.changes(0)):
+        if row.whole is not None:
+            assert row.whole == after
+        after = document_before(row, after)
+    assert after is None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from storage.contract import Change
 from storage.sqlite.store import SqliteStorage
 from storage.transfer import NotEmptyError, Transferable, copy, total
+from storage.undo import document_before
 from tests.contract.storage.conftest import MAPPING, emptied
 from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, found, new_store, put
 
@@ -35,6 +38,13 @@ async def source(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
     for number in range(MANY):
         await put(store, f"é-{number}", {"size": number, "zero": -0.0, "odd": {"": None}})
     await store.write(a_write("update", "é-7", {"model": "Truck"}))
+    await store.write(a_write("delete", "é-8"))
+    for verb in ("delete", "create"):
+        await store.write(a_write(verb, "é-9", {"size": 9}))
+    for _ in range(2):  # the second life of a collection begins anew
+        await store.create_collection(INDEX, "gone")
+        await put(store, "one", {}, collection="gone")
+        await store.delete_collection(INDEX, "gone")
     yield store
     await store.close()
 
@@ -52,10 +62,44 @@ async def test_a_copy_has_versions_stamps_and_mappings(
     await copy(source, target, size=5)
     assert target.indexes() == ["bare", INDEX]
     assert target.mapping(*TARGET) == source.mapping(*TARGET)
-    assert await target.get(*TARGET, "é-7") == await source.get(*TARGET, "é-7")
-    assert (await target.get(*TARGET, "é-7")).version == 2
+    there, here = await source.get(*TARGET, "é-7"), await target.get(*TARGET, "é-7")
+    assert (here.version, here.source) == (there.version, there.source)
+    assert here.version == 2
     assert await total(target) == await total(source)
-    assert (await total(target)).documents == MANY
+    assert (await total(target)).documents == MANY - 1
+    assert (await total(target)).graves == 1
+
+
+async def test_a_copy_has_the_feed_under_an_id_of_its_own(
+    source: SqliteStorage, target: Transferable
+) -> None:
+    await copy(source, target, size=5)
+    assert target.feed != source.feed
+    rows, copied = await source.changes(0), await target.changes(0)
+    assert len(copied) == MANY + 6
+    assert [nameless(row) for row in copied] == [nameless(row) for row in rows]
+    assert target.now_ms() >= rows[-1].at_ms
+    # What is written next comes behind, and leads back to the state before it.
+    before = (await target.get(*TARGET, "é-7")).source
+    written = await target.write(a_write("update", "é-7", {"model": "Van"}))
+    (row,) = await target.changes(copied[-1].seq)
+    assert (row.id, row.version) == ("é-7", 3)
+    assert document_before(row, written.source) == before
+
+
+async def test_a_copy_goes_on_from_the_versions_of_deleted_documents(
+    source: SqliteStorage, target: Transferable
+) -> None:
+    await copy(source, target)
+    assert (await put(target, "é-8", {})).version == 3
+    assert (await target.write(a_write("update", "é-9", {}))).version == 4
+    await target.write(a_write("delete", "é-9"))
+    assert (await put(target, "é-9", {})).version == 6
+
+
+def nameless(row: Change) -> Change:
+    """A row without what is different in every feed."""
+    return msgspec.structs.replace(row, feed="", seq=0)
 
 
 async def test_a_copy_is_searched_and_written_on(
@@ -85,7 +129,7 @@ async def test_one_version_more_is_another_checksum(
 ) -> None:
     await copy(source, target)
     await target.write(a_write("update", "é-7", {}))
-    assert (await total(target)).documents == MANY
+    assert (await total(target)).documents == MANY - 1
     assert (await total(target)).checksum != (await total(source)).checksum
 
 
@@ -98,10 +142,15 @@ async def test_a_target_with_indexes_is_refused(
     assert target.indexes() == ["other"]
 
 
-async def test_an_interrupted_copy_goes_on(source: SqliteStorage, target: Transferable) -> None:
+@pytest.mark.parametrize("stop", [10, MANY - 1, MANY + 10])
+async def test_an_interrupted_copy_goes_on(
+    source: SqliteStorage, target: Transferable, stop: int
+) -> None:
     with pytest.raises(InterruptedError):
-        await copy(source, target, size=5, progress=stopping_after(10))
-    assert (await total(target)).documents == 10
+        await copy(source, target, size=5, progress=stopping_after(stop))
+    done = await total(target)
+    assert done.documents == min(stop, MANY - 1)
+    assert (done.rows > 0) == (stop >= MANY + 4)
     await copy(source, target, size=5, is_resumed=True)
     assert await total(target) == await total(source)
 

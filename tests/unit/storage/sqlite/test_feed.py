@@ -14,9 +14,9 @@ from router.settings import StorageSettings
 from storage.clock import Clock
 from storage.contract import Change
 from storage.sqlite.connection import FILE_NAME
-from storage.sqlite.feed import PRUNE_ROWS, WHOLE_EVERY
+from storage.sqlite.feed import PRUNE_ROWS
 from storage.sqlite.store import SqliteStorage
-from storage.sqlite.undo import undone
+from storage.undo import WHOLE_EVERY, undone
 from tests.support.stores import COLLECTION, INDEX, a_write, put, refused
 
 DAY_MS = 86_400_000
