@@ -1,6 +1,9 @@
 """Asset updates on OpenSearch: coalesced against one by one through the same client.
 
-Run: python -m bench.opensearch [--assets 20000] [--seconds 6] [--callers 1 64 512]
+Run: python -m bench.opensearch [--assets 20000] [--seconds 4] [--rounds 3]
+     [--callers 1 64 512] [--out FILE]
+The ways take turns, round by round, so that what else the machine does concerns all of them;
+medians of the rounds and the ratio to one by one go to standard output and, with --out, to a file.
 Starts an OpenSearch of its own (tests/setup/opensearch fetches it). One by one is what a router
 without coalescing does for each update: read, conditional write, row of the feed.
 """
@@ -9,10 +12,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
+import platform
 import random
+import statistics
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import uvloop
 
@@ -22,7 +30,7 @@ from storage.opensearch import places
 from storage.opensearch.client import Client
 from storage.opensearch.faults import RefusedError
 from storage.opensearch.store import OpenSearchStorage
-from tests.support.opensearch import OpenSearchServer
+from tests.support.opensearch import VERSION, OpenSearchServer
 
 INDEX, COLLECTION = "fleet", "assets"
 ALIAS = places.alias(places.PUBLIC.physical(INDEX, COLLECTION))
@@ -33,6 +41,8 @@ MAPPING = {
     }
 }
 Update = Callable[[str, int], Awaitable[object]]
+Figures = dict[str, float]
+Row = dict[str, object]
 
 
 def cpu_s(pid: int) -> float:
@@ -70,7 +80,7 @@ def one_by_one(client: Client) -> Update:
     return update
 
 
-async def measure(update: Update, args: argparse.Namespace, callers: int, pid: int) -> str:
+async def measure(update: Update, args: argparse.Namespace, callers: int, pid: int) -> Figures:
     took: list[float] = []
     ends = time.monotonic() + args.seconds
 
@@ -87,14 +97,16 @@ async def measure(update: Update, args: argparse.Namespace, callers: int, pid: i
     own, server = time.process_time() - own, cpu_s(pid) - server
     count = len(took)
     took.sort()
-    return (
-        f"{count / seconds:7.0f}/s  p50 {took[count // 2] * 1e3:6.1f} ms"
-        f"  p99 {took[int(count * 0.99)] * 1e3:7.1f} ms"
-        f"  CPU: router {own / count * 1e6:5.0f} us, server {server / count * 1e6:6.0f} us"
-    )
+    return {
+        "per_s": round(count / seconds),
+        "p50_ms": round(took[count // 2] * 1e3, 1),
+        "p99_ms": round(took[int(count * 0.99)] * 1e3, 1),
+        "router_cpu_us": round(own / count * 1e6),
+        "server_cpu_us": round(server / count * 1e6),
+    }
 
 
-async def run(args: argparse.Namespace, server: OpenSearchServer) -> None:
+async def run(args: argparse.Namespace, server: OpenSearchServer) -> list[Row]:
     storage = OpenSearchStorage(OpenSearchSettings(nodes=server.url))
     await storage.open()
     client = Client(OpenSearchSettings(nodes=server.url, connections=64))
@@ -107,12 +119,38 @@ async def run(args: argparse.Namespace, server: OpenSearchServer) -> None:
         "one by one": one_by_one(client),
         "wait_for": coalesced(storage, refresh=True),
     }
-    for callers in args.callers:
-        for name, update in ways.items():
-            told = await measure(update, args, callers, server.pid)
-            print(f"{name:10} {callers:4} callers  {told}", flush=True)
+    rows = [
+        row for callers in args.callers for row in await compare(ways, args, callers, server.pid)
+    ]
     await client.close()
     await storage.close()
+    return rows
+
+
+async def compare(
+    ways: dict[str, Update], args: argparse.Namespace, callers: int, pid: int
+) -> list[Row]:
+    """Medians of each way, and how many times the updates of one by one it did."""
+    found: dict[str, list[Figures]] = {name: [] for name in ways}
+    for _ in range(args.rounds):
+        for name, update in ways.items():
+            found[name].append(await measure(update, args, callers, pid))
+    rows: list[Row] = []
+    for name, rounds in found.items():
+        ratios = [
+            own["per_s"] / base["per_s"]
+            for own, base in zip(rounds, found["one by one"], strict=True)
+        ]
+        row: Row = {
+            "way": name,
+            "callers": callers,
+            **{key: statistics.median(each[key] for each in rounds) for key in rounds[0]},
+            "times_one_by_one": round(statistics.median(ratios), 2),
+            "spread": [round(min(ratios), 2), round(max(ratios), 2)],
+        }
+        print(json.dumps(row), flush=True)
+        rows.append(row)
+    return rows
 
 
 def asset(number: int) -> Write:
@@ -125,15 +163,31 @@ def asset(number: int) -> Write:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--assets", type=int, default=20_000)
-    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 64, 512])
     args = parser.parse_args()
     server = OpenSearchServer()
     try:
         server.start()
-        uvloop.run(run(args, server))
+        rows = uvloop.run(run(args, server))
     finally:
         server.stop()
+    if args.out is not None:
+        options = {key: value for key, value in vars(args).items() if key != "out"}
+        report = {**machine(), "options": options, "rows": rows}
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def machine() -> dict[str, str]:
+    """What was measured, and where."""
+    asked = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    cores = f"{platform.machine()} {os.cpu_count()} cores {platform.python_version()}"
+    return {"commit": asked.stdout.strip(), "machine": cores, "opensearch": VERSION}
 
 
 if __name__ == "__main__":
