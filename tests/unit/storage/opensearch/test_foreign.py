@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -84,3 +85,39 @@ async def test_it_is_searched_in_order(kuzzle: Any) -> None:
     assert await found(kuzzle, {"sort": {"_id": "desc"}}, PLACE) == ["c", "b", "a"]
     body = {"query": {"range": {"size": {"gte": 3}}}}
     assert await found(kuzzle, body, PLACE) == ["b", "c"]
+
+
+async def test_the_alias_says_which_collection_an_index_is(
+    open_store: Any, opensearch: OpenSearchServer
+) -> None:
+    # As Kuzzle names a collection whose own name is taken.
+    alias, name = {"@&tenant.logs": {}}, quote("&tenant.logs.4711", safe="")
+    opensearch.ask("PUT", f"/{name}", {"aliases": alias, "mappings": {"properties": PROPERTIES}})
+    body = {"size": 1, "_kuzzle_info": STAMP}
+    opensearch.ask("PUT", f"/{name}/_doc/one?refresh=true", body)
+    storage = await open_store()
+    assert storage.collections("tenant") == ["logs"]
+    document = await storage.get("tenant", "logs", "one")
+    assert (document.version, document.source) == (1, body)
+    change = a_write("update", "one", {"size": 2}, index="tenant", collection="logs")
+    written = await storage.write(change)
+    assert written.source["_kuzzle_info"] == {
+        **STAMP,
+        "updater": "ada",
+        "updatedAt": written.source["_kuzzle_info"]["updatedAt"],
+    }
+
+
+async def test_a_name_that_another_collection_has_taken_is_passed_by(
+    open_store: Any, opensearch: OpenSearchServer
+) -> None:
+    taken = {"aliases": {"@&tenant.renamed": {}}}
+    opensearch.ask("PUT", f"/{quote('&tenant.things', safe='')}", taken)
+    first, second = await open_store(), await open_store()
+    assert first.collections("tenant") == ["renamed"]
+    await asyncio.gather(*(each.create_collection(*PLACE) for each in (first, second)))
+    await put(first, "one", {"a": 1}, index="tenant", collection="things")
+    assert (await second.get(*PLACE, "one")).version == 1
+    told: Any = opensearch.ask("GET", f"/_alias/{quote('@&tenant.things', safe='')}")
+    assert list(told) == ["&tenant.things.1"]
+    assert await first.mget("tenant", "renamed", ["one"]) == [None]
