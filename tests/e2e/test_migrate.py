@@ -19,7 +19,7 @@ from tests.support.stores import COLLECTION, INDEX, a_write
 
 T = TypeVar("T")
 
-MANY = 20_000
+MANY = 6_000
 LOADED = f"/@%26{INDEX}.{COLLECTION}"
 
 
