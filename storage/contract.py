@@ -80,12 +80,12 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     A document's first write is version 1 and every write that is accepted adds one, equal
     content included. A delete takes a version of its own, which only the feed tells (`version`
     here is that of the document that is gone); what is created under the id later goes on
-    from it. `source` and `previous` (the content that this write replaced, None when there was
-    none) belong to the caller: the engine never touches them again. `seq` is that of its row of
-    the feed, None where the row is written later.
-
-    `repeats` is None for a write that was done. Else it was done before, under the same
-    idempotency key, and this is what was written then (`Write.content`).
+    from it. A collection that is deleted takes its versions along (docs/decisions/0009).
+    `source` and `previous` (the content that this write replaced, None when there was none)
+    belong to the caller: the engine never touches them again. `seq` is that of its row of the
+    feed, None where the row is written later. `repeats` is None for a write that was done. Else
+    it was done before, under the same idempotency key, and this is what was written then
+    (`Write.content`).
     """
 
     id: str

@@ -66,8 +66,8 @@ async def wait_for(settings: OpenSearchSettings, ready: Callable[[], Awaitable[N
             is_away = isinstance(fault, UnreachableError) or fault.is_passing
             if not is_away or loop.time() > ends:
                 raise StoreOpenError(f"OpenSearch ({settings.nodes}): {fault}") from fault
-        if not is_told:
-            _log.warning("waiting for OpenSearch", nodes=settings.nodes)
+            if not is_told:
+                _log.warning("waiting for OpenSearch", nodes=settings.nodes, fault=str(fault))
         is_told = True
         await asyncio.sleep(_ASK_EVERY_S)
 

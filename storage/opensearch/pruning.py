@@ -7,6 +7,7 @@ from typing import Final
 import orjson
 
 from router.envelope import JsonObject
+from router.settings import OpenSearchSettings
 from storage.opensearch import places
 from storage.opensearch.client import Client, object_at, objects, refusal
 from storage.opensearch.faults import RefusedError
@@ -21,18 +22,14 @@ _MARK: Final = "pruned"
 class Pruning:
     """Keeps the feed of one store within its bounds, whichever of its routers does it.
 
-    Args:
-        max_bytes: Bytes of rows that stay.
-        max_age_ms: Age up to which rows stay. The newest row always does.
+    The settings say how many bytes of rows stay, and up to which age. The newest one always does.
     """
 
-    def __init__(
-        self, client: Client, scope: places.Scope, *, max_bytes: int, max_age_ms: int
-    ) -> None:
+    def __init__(self, client: Client, scope: places.Scope, settings: OpenSearchSettings) -> None:
         self._client = client
         self._scope = scope
-        self._max_bytes = max_bytes
-        self._max_age_ms = max_age_ms
+        self._max_bytes = settings.feed_mb * 1_048_576
+        self._max_age_ms = int(settings.feed_days * 86_400_000)
 
     async def run(self, now_ms: int, settled_ms: int) -> None:
         """Take out what is due. Raises: faults.

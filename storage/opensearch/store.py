@@ -99,12 +99,7 @@ class OpenSearchStorage:
     async def _open(self, client: Client) -> None:
         settings = self._settings
         feed, registry = Feed(client, self._scope), Registry(client, self._scope)
-        pruning = Pruning(
-            client,
-            self._scope,
-            max_bytes=settings.feed_mb * 1_048_576,
-            max_age_ms=int(settings.feed_days * 86_400_000),
-        )
+        pruning = Pruning(client, self._scope, settings)
         recovery = Recovery(registry, feed, self._clock, pruning)
         ready = partial(prepare, client, feed, registry, recovery, settings.replicas)
         await wait_for(settings, ready)
