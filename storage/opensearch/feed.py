@@ -97,15 +97,21 @@ class Feed:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def add(self, collection: Collection, id: str, record: Record) -> list[asyncio.Future[None]]:
+    def add(
+        self, collection: Collection, id: str, record: Record, *, is_new: bool = False
+    ) -> list[asyncio.Future[None]]:
         """See to it that the rows of a record get into the feed.
+
+        Args:
+            is_new: It was written just now, so that nobody else has put them in, whatever the
+                clocks of others say.
 
         Returns: What to wait for before the record may be overwritten; nothing if they are in.
         """
         awaited = []
         for row in record.rows:
             name = places.key(collection.uuid, f"{id}@{row['version']}")
-            if name in self._done or self._is_settled(collection, record, row):
+            if name in self._done or (not is_new and self._is_settled(collection, record, row)):
                 continue
             if name not in self._waiting:
                 self._waiting[name] = asyncio.get_running_loop().create_future()

@@ -253,7 +253,7 @@ class Lane:
                 return
 
     def _accept(self, collection: Collection, turn: Turn) -> None:
-        self._tools.feed.add(collection, turn.id, turn.after)
+        self._tools.feed.add(collection, turn.id, turn.after, is_new=True)
         self._answer(collection, turn)
 
     def _answer(self, collection: Collection, turn: Turn) -> None:
