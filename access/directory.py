@@ -69,6 +69,11 @@ class Directory:
         """Whether anybody holds the profile `admin`."""
         return bool(self._admins)
 
+    async def admin_exists(self) -> bool:
+        """The same, after a look at what other routers wrote."""
+        await self._catch_up()
+        return self.has_admin
+
     async def prepare(self) -> None:
         """Make the collections and, in a store without roles, the first documents; then read.
 
@@ -88,8 +93,7 @@ class Directory:
 
     async def account(self, id: str) -> Account | None:
         """The user of that id; None if there is none. The anonymous one is always there."""
-        if self._is_stale:
-            await self._read()
+        await self._catch_up()
         if id in self._accounts:
             self._accounts.move_to_end(id)
             return self._accounts[id]
@@ -148,6 +152,10 @@ class Directory:
             self.profiles.pop(id, None)
         elif kind == ROLES:
             self.roles.pop(id, None)
+
+    async def _catch_up(self) -> None:
+        if self._is_stale:
+            await self._read()
 
     # -- reading ------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -41,6 +41,7 @@ class Server:
     Attributes:
         api: Gives the public API of the complete table; called per request, since the
             application adds controllers after this one.
+        has_admin: Whether somebody is an administrator.
         node: The id of this node.
     """
 
@@ -48,6 +49,7 @@ class Server:
     load: Load
     rooms: Rooms
     api: Callable[[], JsonObject]
+    has_admin: Callable[[], Awaitable[bool]]
     node: str
     version: str
     started: float = field(default_factory=time.monotonic)
@@ -57,8 +59,8 @@ class Server:
         return {"now": time.time_ns() // 1_000_000}
 
     async def admin_exists(self, _: Request) -> Json:
-        """Whether somebody is an administrator; nobody is, as there are no users yet."""
-        return {"exists": False}
+        """Whether somebody is an administrator."""
+        return {"exists": await self.has_admin()}
 
     async def public_api(self, _: Request) -> Json:
         """Every action and its HTTP routes."""

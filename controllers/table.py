@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from access.entrance import Entrance
 from access.register import Register
-from controllers import auth
 from controllers.api.documents import ApiDocuments
 from controllers.api_keys import ApiKeyActions
 from controllers.audit import Audit, Record
@@ -27,6 +27,7 @@ from controllers.documents.partial import PartialDocuments
 from controllers.index import Indexes
 from controllers.kept_settings import KeptSettings
 from controllers.realtime import Realtime
+from controllers.security import parts
 from controllers.server import Load, Server
 from controllers.specifications import SpecificationActions
 from controllers.tokens import TokenActions
@@ -76,6 +77,7 @@ def build_table(around: Surroundings) -> ActionTable:
         load=around.load,
         rooms=around.notifier.rooms,
         api=table.public_api,
+        has_admin=around.register.directory.admin_exists,
         node=around.node,
         version=around.version,
     )
@@ -83,14 +85,15 @@ def build_table(around: Surroundings) -> ActionTable:
     documents = ApiDocuments(
         table=table, natives=natives, mqtt=around.settings.mqtt, version=around.version
     )
+    people = _people(around, table)
     for action in (
-        *_auth(around),
+        *_of("auth", people),
         *_data(around),
         *_realtime(around).actions(),
-        *_api_keys(around).of_users(),
-        *Audit(around.audit).actions(),
+        *_of("security", people),
         *server.actions(),
         *documents.actions(),
+        *_of("admin", people),
         *_device_manager(around),
     ):
         table.add(action)
@@ -103,18 +106,24 @@ def _realtime(around: Surroundings) -> Realtime:
     return Realtime(around.storage, around.notifier, around.authority, settings)
 
 
-def _auth(around: Surroundings) -> list[Action]:
+def _people(around: Surroundings, table: ActionTable) -> tuple[Action, ...]:
     entrance, settings = around.entrance, around.settings
     tokens = TokenActions(entrance.authority, entrance.papers, settings.access)
-    found = (*auth.actions(), *tokens.actions(), *_api_keys(around).own())
-    return sorted(found, key=lambda action: action.name)
-
-
-def _api_keys(around: Surroundings) -> ApiKeyActions:
-    entrance, settings = around.entrance, around.settings
-    return ApiKeyActions(
+    keys = ApiKeyActions(
         entrance.authority, entrance.papers, settings.access, settings.documents.fetch_max
     )
+    return (
+        *parts.actions(around.register, around.private, settings, table),
+        *tokens.actions(),
+        *keys.own(),
+        *keys.of_users(),
+        *Audit(around.audit).actions(),
+    )
+
+
+def _of(controller: str, actions: Sequence[Action]) -> list[Action]:
+    own = [action for action in actions if action.controller == controller]
+    return sorted(own, key=lambda action: action.name)
 
 
 def _data(around: Surroundings) -> list[Action]:

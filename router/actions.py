@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from router.envelope import Json, JsonObject, Reply, Request
 from router.errors import RouterError
-from router.places import Places
+from router.places import Places, own
 
 Handler: TypeAlias = Callable[[Request], Awaitable["Json | Reply"]]
 OrderKey: TypeAlias = Callable[[Request], "Hashable | None"]
@@ -164,6 +164,16 @@ class ActionTable:
             raise RouterError("api.process.action_not_found", controller, action)
         return found
 
+    def find_or_absent(self, controller: str, action: str) -> Action:
+        """The action of that name, or one that only answers that there is none.
+
+        So that who may not run it isn't told either whether it exists.
+        """
+        try:
+            return self.find(controller, action)
+        except RouterError as error:
+            return _absent(controller, action, error)
+
     def public_api(self) -> JsonObject:
         """`{controller: {action: {controller, action, http?: [{path, url, verb}]}}}`.
 
@@ -173,6 +183,15 @@ class ActionTable:
             controller: {name: _describe(action) for name, action in named.items()}
             for controller, named in self._actions.items()
         }
+
+
+def _absent(controller: str, name: str, error: RouterError) -> Action:
+    async def refuse(_: Request) -> Json:
+        raise error
+
+    return Action(
+        controller=controller, name=name, handler=refuse, places=own, summary="Does not exist."
+    )
 
 
 def _describe(action: Action) -> JsonObject:

@@ -186,7 +186,7 @@ class Router:
             return
         names = (action.controller, action.name)
         if user.id == ANONYMOUS.id:
-            raise RouterError("security.rights.unauthorized", *names)
+            raise RouterError("security.rights.unauthorized", *names, user.id)
         raise RouterError("security.rights.forbidden", *names, user.id)
 
     def _discreet(self, action: Action, request: Request, error: RouterError) -> RouterError:

@@ -113,7 +113,7 @@ AUTH = [
     Step(
         about="getCurrentUser", ask=_on("auth", "getCurrentUser"), sees=lambda r: r["_id"] == "-1"
     ),
-    Step(about="getStrategies", ask=_on("auth", "getStrategies"), sees=lambda r: r == []),
+    Step(about="getStrategies", ask=_on("auth", "getStrategies"), sees=lambda r: r == ["local"]),
     Step(
         about="getMyRights",
         ask=_on("auth", "getMyRights"),

@@ -11,8 +11,9 @@ import pytest
 from protocols.codec.frame import envelope, request_of
 from router.envelope import Connection
 from router.settings import OpenSearchSettings
+from storage.opensearch.places import PRIVATE
 from storage.opensearch.store import OpenSearchStorage
-from tests.contract.actions import bulk, data, many, steps
+from tests.contract.actions import bulk, data, many, people, steps
 from tests.contract.actions.guards import GUARDS
 from tests.contract.actions.refusals import REFUSALS
 from tests.contract.actions.refusals_many import REFUSALS_MANY
@@ -41,7 +42,9 @@ STORY = [
     *data.REFUSALS_DATA,
     *bulk.BULK,
     *bulk.REFUSALS_BULK,
+    *people.PEOPLE,
     *steps.LEAVING,
+    *people.LAST,
 ]
 
 DIFFERS_BY_NATURE = {
@@ -100,7 +103,8 @@ def faults(step: Step, answer: Payload) -> list[str]:
     error = answer["error"] or {}
     if answer["status"] != step.status or (step.error and error.get("id") != step.error):
         return [f"status {answer['status']}, {error}"]
-    if bool(error) != (step.status >= 400) or error.get("status", step.status) != step.status:
+    is_refusal = step.status >= 400 or step.error is not None
+    if bool(error) != is_refusal or error.get("status", step.status) != step.status:
         return [f"an error that doesn't fit the status: {error}"]
     if error and (not error["message"] or not isinstance(error["code"], int) or answer["result"]):
         return [f"an incomplete error: {answer}"]
@@ -137,8 +141,8 @@ async def test_the_story_is_the_same_on_opensearch(
 ) -> None:
     opensearch.wipe()
     chosen = OpenSearchSettings(nodes=opensearch.url, refresh_ms=1)
-    storage = OpenSearchStorage(chosen)
-    async with running(fleet_app(), fleet_settings(tmp_path / "heard"), storage) as server:
+    stores = OpenSearchStorage(chosen), OpenSearchStorage(chosen, scope=PRIVATE)
+    async with running(fleet_app(), fleet_settings(tmp_path / "heard"), *stores) as server:
         wire = await WIRES[name](server.port, server.mqtt_port)
         try:
             heard = await play(wire)
@@ -177,6 +181,7 @@ NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
     ("document", "search", "trivium.search.too_long_a_scroll"): "tests/unit/controllers",
     ("document", "search", "trivium.search.too_many_scrolls"): "tests/unit/controllers",
     ("index", "list", "api.assert.invalid_type"): "not over HTTP, where a flag is on when present",
+    **people.NEEDS_A_LOGIN,
     ("server", "healthCheck", "core.fatal.service_unavailable"): "tests/unit/controllers",
 }
 """Errors that no request alone brings about, and where they are shown."""

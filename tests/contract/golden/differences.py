@@ -29,7 +29,6 @@ LEFT_OUT: dict[str, str] = {
     ),
     **dict.fromkeys(
         [
-            "auth:getStrategies",
             "server:getConfig",
             "asset:getLastMeasuredAt",
             "asset:getLastMeasures",

@@ -1,4 +1,4 @@
-"""auth:* for the anonymous user, the only one there is."""
+"""auth:* for the anonymous user."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ async def test_the_anonymous_user_may_do_everything() -> None:
     ]
 
 
-async def test_there_is_no_way_to_log_in() -> None:
+async def test_there_is_one_way_to_log_in() -> None:
     async with in_process() as router:
-        assert await router.result("auth:getStrategies") == []
+        assert await router.result("auth:getStrategies") == ["local"]

@@ -67,6 +67,7 @@ class TestPublicApi:
             "realtime",
             "security",
             "server",
+            "admin",
         ]
         assert list(api)[: len(natives)] == natives
         for controller in ("auth", "collection", "document", "index"):

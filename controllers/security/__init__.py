@@ -1,0 +1,1 @@
+"""The `security` controller, and what of `auth` and `admin` is about users and rights."""
