@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from router.envelope import Json
 from router.errors import RouterError
 from storage import patterns
@@ -14,6 +16,7 @@ from storage.datemath import is_math, span_of
 from storage.dates import has_offset, open_ms
 from storage.fields import MAX_INT64, Kind, decimal_of
 from storage.mapping import Mapping
+from storage.matching import match_words, on_words
 from storage.plan import Leaf
 from storage.query import (
     Bool,
@@ -22,8 +25,10 @@ from storage.query import (
     GeoDistance,
     GeoPolygon,
     Ids,
+    Match,
     MatchAll,
     MatchNone,
+    MultiMatch,
     Prefix,
     Query,
     Range,
@@ -50,8 +55,8 @@ def bind(query: Query, mapping: Mapping) -> Query:
 
     Raises:
         RouterError: `services.storage.unexpected_bad_request` for a value its field can't take
-            or a clause it can't answer; `trivium.unsupported.feature` for term and range
-            queries on text fields.
+            or a clause it can't answer; `trivium.unsupported.feature` for a text field with an
+            analyzer of its own.
     """
     return _BINDERS[type(query)](query, mapping)
 
@@ -117,7 +122,7 @@ def _bind_terms(query: Query, mapping: Mapping) -> Query:
         return _any_of((*exact, *wide))
     read = [_read(leaf, value) for value in query.values if value is not None]
     values = tuple(value for value in read if value is not None)
-    return Terms(leaf.path, values) if values else MatchNone()
+    return on_words(leaf, Terms(leaf.path, values)) if values else MatchNone()
 
 
 def _bind_range(query: Query, mapping: Mapping) -> Query:
@@ -135,7 +140,7 @@ def _bind_range(query: Query, mapping: Mapping) -> Query:
     if all(bound is None for bound in bounds):
         return Exists(leaf.path)
     gt, gte, lt, lte = bounds
-    return Range(leaf.path, gt=gt, gte=gte, lt=lt, lte=lte)
+    return on_words(leaf, Range(leaf.path, gt=gt, gte=gte, lt=lt, lte=lte))
 
 
 def _bind_exists(query: Query, mapping: Mapping) -> Query:
@@ -153,7 +158,7 @@ def _bind_prefix(query: Query, mapping: Mapping) -> Query:
     if leaf is None:
         return MatchNone()
     value = _normal(leaf, query.value)
-    return Prefix(leaf.path, value) if value else Exists(leaf.path)
+    return on_words(leaf, Prefix(leaf.path, value)) if value else Exists(leaf.path)
 
 
 def _bind_wildcard(query: Query, mapping: Mapping) -> Query:
@@ -162,22 +167,57 @@ def _bind_wildcard(query: Query, mapping: Mapping) -> Query:
     if leaf is None:
         return MatchNone()
     pattern = _normal(leaf, query.pattern)
+    if leaf.kind == "text":
+        pattern = pattern.lower()
     start = patterns.wildcard_start(pattern)
     if patterns.is_plain(pattern):
-        return Terms(leaf.path, (start,))
-    return Wildcard(leaf.path, pattern)
+        return on_words(leaf, Terms(leaf.path, (start,)))
+    return on_words(leaf, Wildcard(leaf.path, pattern))
 
 
 def _bind_regexp(query: Query, mapping: Mapping) -> Query:
     assert isinstance(query, Regexp)
     leaf = _textual(query.field, mapping, "regexp")
-    return MatchNone() if leaf is None else Regexp(leaf.path, _normal(leaf, query.pattern))
+    if leaf is None:
+        return MatchNone()
+    return on_words(leaf, Regexp(leaf.path, _normal(leaf, query.pattern)))
+
+
+def _bind_match(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, Match)
+    if query.field == ID:
+        return Ids((str(query.value),))
+    leaf = mapping.leaf(query.field)
+    if leaf is None or leaf.is_hidden:
+        return MatchNone()
+    try:
+        return match_words(query, leaf) if leaf.kind == "text" else _match_whole(query, mapping)
+    except RouterError as error:
+        if query.is_lenient and error.id == "services.storage.unexpected_bad_request":
+            return MatchNone()
+        raise
+
+
+def _match_whole(query: Match, mapping: Mapping) -> Query:
+    if query.how == "phrase_prefix":
+        raise _refused(f'The field "{query.field}" is no text, in which a phrase could begin.')
+    return _bind_terms(Terms(query.field, (query.value,)), mapping)
+
+
+def _bind_multi_match(query: Query, mapping: Mapping) -> Query:
+    assert isinstance(query, MultiMatch)
+    matches = (
+        msgspec.structs.replace(query.match, field=path, is_lenient=query.is_lenient)
+        for path in mapping.searchable(query.fields)
+    )
+    bound = [_bind_match(each, mapping) for each in matches]
+    return _any_of(tuple(each for each in bound if not isinstance(each, MatchNone)))
 
 
 def _textual(field: str, mapping: Mapping, clause: str) -> Leaf | None:
     """The field, if its values are texts to be compared; None if nothing can match it."""
     leaf = None if field == ID else _exact(field, mapping)
-    if field == ID or (leaf is not None and leaf.kind != "keyword"):
+    if field == ID or (leaf is not None and leaf.kind not in ("keyword", "text")):
         kind = "_id" if leaf is None else leaf.type
         raise _refused(f'The field "{field}" of type {kind} can\'t answer a {clause} query.')
     return leaf
@@ -224,10 +264,6 @@ def _exact(field: str, mapping: Mapping) -> Leaf | None:
         raise _refused(f'The field "{field}" is not indexed.')
     if leaf.kind == "geo":
         raise _refused(f'The field "{field}" is a geo_point; ask for a geo_distance.')
-    if leaf.kind == "text":
-        raise RouterError(
-            "trivium.unsupported.feature", f'A term or range query on the text field "{field}"'
-        )
     return leaf
 
 
@@ -308,5 +344,7 @@ _BINDERS: Final[dict[type, Callable[[Query, Mapping], Query]]] = {
     Prefix: _bind_prefix,
     Wildcard: _bind_wildcard,
     Regexp: _bind_regexp,
+    Match: _bind_match,
+    MultiMatch: _bind_multi_match,
     Bool: _bind_bool,
 }

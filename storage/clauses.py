@@ -11,6 +11,7 @@ from router.errors import RouterError
 from storage import patterns
 from storage.datemath import is_math
 from storage.dates import date_reader
+from storage.fulltext import read_match, read_multi_match
 from storage.geo import read_box, read_meters, read_point
 from storage.query import (
     Bool,
@@ -46,8 +47,8 @@ _FOREIGN: Final = frozenset(
     (
         *("boosting", "combined_fields", "common", "dis_max", "distance_feature", "fuzzy"),
         *("function_score", "geo_shape", "has_child"),
-        *("has_parent", "intervals", "knn", "match", "match_bool_prefix", "match_phrase"),
-        *("match_phrase_prefix", "more_like_this", "multi_match", "nested", "parent_id"),
+        *("has_parent", "intervals", "knn", "match_bool_prefix"),
+        *("more_like_this", "nested", "parent_id"),
         *("percolate", "pinned", "query_string", "rank_feature"),
         *("script", "script_score", "semantic", "shape", "simple_query_string"),
         *("span_containing", "span_first", "span_multi", "span_near", "span_not", "span_or"),
@@ -303,11 +304,11 @@ def _bool(clauses: Clauses, content: JsonObject, depth: int) -> Query:
 
     must = several("must") + several("filter")
     should = several("should")
-    minimum = _minimum(content.get("minimum_should_match"), len(should), bool(must))
+    minimum = minimum_of(content.get("minimum_should_match"), len(should), bool(must))
     return Bool(must=must, must_not=several("must_not"), should=should, minimum=minimum)
 
 
-def _minimum(asked: Json, available: int, has_must: bool) -> int:
+def minimum_of(asked: Json, available: int, has_must: bool) -> int:
     """How many `should` must match (OpenSearch, "Minimum should match"); at least one by default
     if nothing else must."""
     if asked is None:
@@ -351,8 +352,14 @@ _CLAUSES: Final[dict[str, Callable[[Clauses, JsonObject, int], Query]]] = {
     "geo_distance": _geo_distance,
     "geo_polygon": _geo_polygon,
     "ids": _ids,
+    "match": lambda _, content, __: read_match("match", "words", content),
     "match_all": _match_all,
     "match_none": _match_none,
+    "match_phrase": lambda _, content, __: read_match("match_phrase", "phrase", content),
+    "match_phrase_prefix": lambda _, content, __: read_match(
+        "match_phrase_prefix", "phrase_prefix", content
+    ),
+    "multi_match": lambda _, content, __: read_multi_match(content),
     "prefix": _prefix,
     "range": _range,
     "regexp": _regexp,

@@ -11,6 +11,7 @@ from storage.fields import Value
 from storage.geo import distance_m, is_in_box, is_in_polygon
 from storage.plan import Row
 from storage.query import (
+    AnyWord,
     Bool,
     Exists,
     GeoBox,
@@ -19,6 +20,7 @@ from storage.query import (
     Ids,
     MatchAll,
     MatchNone,
+    Phrase,
     Prefix,
     Query,
     Range,
@@ -28,6 +30,7 @@ from storage.query import (
     Terms,
     Wildcard,
 )
+from storage.words import words_of
 
 FieldValues: TypeAlias = "dict[str, list[Value]]"
 """The indexed values of one document, by field path."""
@@ -198,6 +201,33 @@ def _match_regexp(query: Query, _id: str, fields: FieldValues) -> bool:
     return any(patterns.fits(expression, value) for value in fields.get(query.field, ()))
 
 
+def _match_any_word(query: Query, id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, AnyWord)
+    words: list[Value] = [word for text in _texts(query.field, fields) for word in words_of(text)]
+    return matches(query.test, id, {query.field: words})
+
+
+def _match_phrase(query: Query, _id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, Phrase)
+    return any(has_phrase(words_of(text), query) for text in _texts(query.field, fields))
+
+
+def has_phrase(words: Sequence[str], phrase: Phrase) -> bool:
+    """Whether the words of a text hold those of a phrase one behind the other."""
+    *firsts, last = phrase.words
+    count = len(firsts)
+    for place in range(len(words) - count):
+        if list(words[place : place + count]) == firsts:
+            word = words[place + count]
+            if word.startswith(last) if phrase.is_open else word == last:
+                return True
+    return False
+
+
+def _texts(field: str, fields: FieldValues) -> list[str]:
+    return [text for text in fields.get(field, ()) if isinstance(text, str)]
+
+
 def _match_bool(query: Query, id: str, fields: FieldValues) -> bool:
     assert isinstance(query, Bool)
     if not all(matches(each, id, fields) for each in query.must):
@@ -231,5 +261,7 @@ _MATCHERS: Final[dict[type, Callable[[Query, str, FieldValues], bool]]] = {
     Prefix: _match_prefix,
     Wildcard: _match_wildcard,
     Regexp: _match_regexp,
+    AnyWord: _match_any_word,
+    Phrase: _match_phrase,
     Bool: _match_bool,
 }

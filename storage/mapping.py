@@ -10,6 +10,7 @@ from storage.declared import count_fields, declare, unite
 from storage.inference import infer
 from storage.merge import copied
 from storage.plan import Branch, Leaf, Row, Walk, apart, compile_branch, walk
+from storage.projection import fits
 from storage.stamps import STAMP, too_deep
 from storage.templates import templated
 
@@ -171,6 +172,20 @@ class Mapping:
     def leaf(self, path: str) -> Leaf | None:
         """The field of that path, sub-fields included; None for objects and unmapped paths."""
         return self._leaves.get(path)
+
+    def searchable(self, names: Sequence[str]) -> list[str]:
+        """The fields that these names stand for; with a `*` in a name, those of all types that
+        can be matched."""
+        found: dict[str, None] = {}
+        for name in names:
+            if "*" not in name:
+                found[name] = None
+                continue
+            parts = name.split("*")
+            for leaf in self._leaves.values():
+                if leaf.kind not in (None, "geo") and fits(parts, leaf.path):
+                    found[leaf.path] = None
+        return list(found)
 
     def leaves_under(self, path: str) -> list[Leaf]:
         """The fields within the object of that path; empty for anything else."""

@@ -30,6 +30,7 @@ class Leaf:
     is_forgiving: bool = False
     is_hidden: bool = False
     format: str = ""
+    analyzer: str = ""
     subs: tuple[Leaf, ...] = ()
 
 
@@ -105,6 +106,7 @@ def _compile_leaf(form: JsonObject, path: str, is_indexed: bool) -> Leaf:
         form.get("ignore_malformed") is True,
         not is_indexed,
         str(form.get("format") or ""),
+        str(form.get("search_analyzer") or form.get("analyzer") or ""),
         tuple(
             _compile_leaf(sub, f"{path}.{sub_name}", is_indexed)
             for sub_name, sub in (subs.items() if isinstance(subs, dict) else ())

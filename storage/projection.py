@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from router.envelope import Json, JsonObject
@@ -32,10 +33,10 @@ def _parts(paths: tuple[str, ...]) -> list[list[str]]:
 
 
 def _names(paths: list[list[str]], path: str) -> bool:
-    return any(_fits(parts, path) for parts in paths)
+    return any(fits(parts, path) for parts in paths)
 
 
-def _fits(parts: list[str], path: str) -> bool:
+def fits(parts: Sequence[str], path: str) -> bool:
     """Whether the path is the parts with anything between them; in linear time, as clients
     write these."""
     head, *rest = parts

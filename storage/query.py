@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -100,6 +100,51 @@ class Regexp(msgspec.Struct, frozen=True):
     pattern: str
 
 
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """The field holds words of a text: some or all of them, or one behind the other. A field
+    that isn't text holds the value itself.
+
+    Attributes:
+        minimum: How many of the words, as `minimum_should_match` has it; None is one.
+        empty_matches: Whether a text without words matches every document.
+        is_lenient: Whether a value that the field can't take matches nothing, instead of being
+            refused.
+    """
+
+    field: str
+    value: Scalar
+    how: Literal["words", "phrase", "phrase_prefix"]
+    needs_all: bool = False
+    minimum: Scalar = None
+    empty_matches: bool = False
+    is_lenient: bool = False
+
+
+class MultiMatch(msgspec.Struct, frozen=True):
+    """The match holds for one of the fields, whose names may have `*` for any characters."""
+
+    fields: tuple[str, ...]
+    match: Match
+    is_lenient: bool
+
+
+class AnyWord(msgspec.Struct, frozen=True):
+    """One word of the text field passes the test, which is about a field that holds it. Only
+    binding makes it."""
+
+    field: str
+    test: Terms | Range | Prefix | Wildcard | Regexp
+
+
+class Phrase(msgspec.Struct, frozen=True):
+    """The text field holds these words one behind the other; of the last, with `is_open`, only
+    the beginning. Only binding makes it."""
+
+    field: str
+    words: tuple[str, ...]
+    is_open: bool = False
+
+
 class Bool(msgspec.Struct, frozen=True):
     """All of `must`, none of `must_not`, and at least `minimum` of `should`."""
 
@@ -111,7 +156,7 @@ class Bool(msgspec.Struct, frozen=True):
 
 Query: TypeAlias = (
     "MatchAll | MatchNone | Ids | Terms | Range | Exists | GeoDistance | GeoBox | GeoPolygon"
-    " | Prefix | Wildcard | Regexp | Bool"
+    " | Prefix | Wildcard | Regexp | Match | MultiMatch | AnyWord | Phrase | Bool"
 )
 
 

@@ -12,6 +12,7 @@ from storage.mapping import Mapping
 from storage.names import MAX_ID_BYTES
 from storage.plan import Leaf
 from storage.query import (
+    AnyWord,
     Bool,
     Exists,
     GeoBox,
@@ -20,6 +21,7 @@ from storage.query import (
     Ids,
     MatchAll,
     MatchNone,
+    Phrase,
     Prefix,
     Query,
     Range,
@@ -225,6 +227,20 @@ def _pattern(clause: str, field: str, value: str) -> JsonObject:
     return {clause: {field: {"value": value}}} if _is_text(value) else _NOTHING
 
 
+def _any_word(query: Query, mapping: Mapping) -> JsonObject:
+    assert isinstance(query, AnyWord)
+    return compile_query(query.test, mapping)
+
+
+def _phrase(query: Query, _mapping: Mapping) -> JsonObject:
+    assert isinstance(query, Phrase)
+    text = " ".join(query.words)
+    if not query.is_open:
+        return {"match_phrase": {query.field: text}}
+    # All words that begin so, not the first fifty.
+    return {"match_phrase_prefix": {query.field: {"query": text, "max_expansions": 10_000}}}
+
+
 def _bool(query: Query, mapping: Mapping) -> JsonObject:
     assert isinstance(query, Bool)
     clauses: JsonObject = {
@@ -262,5 +278,7 @@ _COMPILERS: Final[dict[type, Callable[[Query, Mapping], JsonObject]]] = {
     Prefix: _prefix,
     Wildcard: _wildcard,
     Regexp: _regexp,
+    AnyWord: _any_word,
+    Phrase: _phrase,
     Bool: _bool,
 }

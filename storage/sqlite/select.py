@@ -13,6 +13,7 @@ import orjson
 from storage import patterns
 from storage.geo import EARTH_RADIUS_M
 from storage.query import (
+    AnyWord,
     Bool,
     Exists,
     GeoBox,
@@ -21,6 +22,7 @@ from storage.query import (
     Ids,
     MatchAll,
     MatchNone,
+    Phrase,
     Prefix,
     Query,
     Range,
@@ -30,6 +32,7 @@ from storage.query import (
     Wildcard,
 )
 from storage.sqlite.catalog import Collection
+from storage.sqlite.functions import written
 from storage.sqlite.sides import UPDATED
 
 _WRITTEN_OUT: Final = 16
@@ -58,6 +61,8 @@ class Condition:
             Prefix: self._prefix,
             Wildcard: self._wildcard,
             Regexp: self._regexp,
+            AnyWord: self._any_word,
+            Phrase: self._phrase,
             Bool: self._bool,
         }
         self.sql = self._sql(query)
@@ -158,6 +163,18 @@ class Condition:
         assert isinstance(query, Regexp)
         expression = patterns.regexp(query.pattern)
         return self._values(query.field, lambda column: self._fits(column, "", expression))
+
+    def _any_word(self, query: Query) -> str:
+        assert isinstance(query, AnyWord)
+        return self._values(query.field, lambda column: self._has(column, query))
+
+    def _phrase(self, query: Query) -> str:
+        assert isinstance(query, Phrase)
+        return self._values(query.field, lambda column: self._has(column, query))
+
+    def _has(self, column: str, query: AnyWord | Phrase) -> str:
+        self.arguments.append(written(query))
+        return f"has_words(?, {column})"
 
     def _from(self, column: str, start: str) -> str:
         """Texts that begin with this one."""

@@ -11,6 +11,7 @@ FIELDS: dict[str, Any] = {
     "num": {"type": "long"},
     "real": {"type": "double"},
     "flag": {"type": "boolean"},
+    "note": {"type": "text"},
     "day": {"type": "date"},
     "spot": {"type": "geo_point"},
     "obj": {"properties": {"key": {"type": "keyword"}, "num": {"type": "integer"}}},
@@ -33,6 +34,21 @@ SPOTS = st.sampled_from(
 )
 
 
+NOTES = st.sampled_from(
+    [
+        *("The quick brown fox", "quick fox", "Brown-fox jumps", "foo.bar 1.5 it's", "", "!!!"),
+        *("ÉTÉ à Paris", "日本語 テスト", "fox fox quick", "the the", "wi-fi x_y", "ภาษาไทย 😀 ok"),
+    ]
+)
+ASKED = st.sampled_from(
+    [
+        *("quick", "Quick FOX", "fox quick", "brown fox jumps", "fo", "the", "été", "本", "語 テ"),
+        *("it's", "foo.bar", "foo", "wi fi", "x", "", "...", "1.5", "true", "2026-01-31", "b", "a"),
+        *("😀", "ภาษาไทย", "the t", "quick br", "fox f"),
+    ]
+)
+
+
 def maybe_many(values: Any) -> Any:
     return st.none() | values | st.lists(st.none() | values, max_size=3, unique_by=repr)
 
@@ -44,6 +60,7 @@ DOCUMENT = st.fixed_dictionaries(
         "num": maybe_many(SMALL),
         "real": maybe_many(REALS),
         "flag": maybe_many(st.booleans()),
+        "note": maybe_many(NOTES),
         "day": maybe_many(DAYS),
         "spot": st.none() | SPOTS | st.lists(SPOTS, max_size=2),
         "obj": maybe_many(
@@ -68,7 +85,7 @@ BAD_QUERIES: list[Any] = [
     {"geo_bounding_box": {"num": {"top": 1, "left": 0, "bottom": 0, "right": 1}}},
 ]
 
-KEYWORDS = st.sampled_from(["key", "key.low", "obj.key"])
+KEYWORDS = st.sampled_from(["key", "key.low", "obj.key", "note"])
 PATTERNS = st.sampled_from(
     ["*", "a*", "*b", "?", "a?b", "A*", "a\\*b", "*.*", "", "??", "x*y", "a*b*", "*-1?", "AB-12"]
 )
@@ -127,6 +144,42 @@ SHAPES = st.sampled_from(
 )
 
 
+def text_queries() -> Any:
+    field = st.sampled_from(
+        ["note", "note", "note", "key", "key.low", "num", "day", "flag", "none"]
+    )
+    options = st.fixed_dictionaries(
+        {"query": ASKED},
+        optional={
+            "operator": st.sampled_from(["or", "AND"]),
+            "minimum_should_match": st.sampled_from([1, 2, "50%", -1, "100%"]),
+            "zero_terms_query": st.sampled_from(["none", "all"]),
+        },
+    )
+    lenient = st.builds(lambda f, o: {"match": {f: {**o, "lenient": True}}}, field, options)
+    kinds = ["best_fields", "most_fields", "phrase", "phrase_prefix"]
+    fields = [["*"], ["note", "key"], ["no*", "obj.*^2"], ["note"], [], ["none"]]
+    return st.one_of(
+        st.builds(lambda v: {"match": {"note": v}}, ASKED),
+        st.builds(lambda v: {"match_phrase": {"note": v}}, ASKED),
+        st.builds(lambda v: {"match_phrase_prefix": {"note": {"query": v}}}, ASKED),
+        st.builds(lambda v: {"term": {"note": v}}, ASKED),
+        lenient,
+        st.builds(
+            lambda v, kind, names: {
+                "multi_match": {"query": v, "type": kind, "fields": names, "lenient": True}
+            },
+            ASKED,
+            st.sampled_from(kinds),
+            st.sampled_from(fields),
+        ),
+        st.builds(
+            lambda v: {"multi_match": {"query": v, "type": "phrase_prefix", "fields": ["*"]}}, ASKED
+        ),
+        st.builds(lambda v: {"multi_match": {"query": v}}, ASKED),
+    )
+
+
 @st.composite
 def leaf_queries(draw: Any) -> Any:
     keyword = draw(KEYWORDS)
@@ -145,6 +198,8 @@ def leaf_queries(draw: Any) -> Any:
             st.builds(lambda v: {"wildcard": {keyword: v}}, PATTERNS),
             st.builds(lambda v: {"regexp": {keyword: v}}, REGEXPS),
             st.just({"range": {"day": bounds}}),
+            text_queries(),
+            text_queries(),
             st.builds(lambda v: {"term": {"day": v}}, MATH),
             st.builds(
                 lambda f, v: {"range": {f: v}},

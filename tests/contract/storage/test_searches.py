@@ -218,6 +218,31 @@ FINDS: Any = [
     ({"geo_bounding_box": {"place": {"top": 49, "left": 170, "bottom": 48, "right": 3}}}, "c"),
     ({"geo_polygon": {"place": {"points": [[2, 48], [3, 48], [2.5, 50]]}}}, "c"),
     ({"geo_polygon": {"place": {"points": ["48,2", "48,3", "48.1,2.5"]}}}, ""),
+    # e: note "Hello"; model.text beside model
+    ({"match": {"note": "HELLO world"}}, "e"),
+    ({"match": {"note": {"query": "hello world", "operator": "and"}}}, ""),
+    ({"match": {"model.text": "truck"}}, "ab"),
+    ({"match": {"model": "truck"}}, ""),
+    ({"match": {"model": "Truck"}}, "ab"),
+    ({"match": {"size": "9"}}, "b"),
+    ({"match": {"_id": "c"}}, "c"),
+    ({"match": {"unknown": "x"}}, ""),
+    ({"match": {"note": ""}}, ""),
+    ({"match": {"note": {"query": "!", "zero_terms_query": "all"}}}, "abcde"),
+    ({"match": {"size": {"query": "many", "lenient": True}}}, ""),
+    ({"match_phrase": {"note": "hello"}}, "e"),
+    ({"match_phrase": {"note": "hello hello"}}, ""),
+    ({"match_phrase_prefix": {"model.text": "tru"}}, "ab"),
+    ({"multi_match": {"query": "cr", "type": "phrase_prefix", "fields": ["*"]}}, "ce"),
+    ({"multi_match": {"query": "hello", "fields": ["no*", "model^2"]}}, "e"),
+    ({"multi_match": {"query": "9"}}, "b"),
+    ({"term": {"note": "hello"}}, "e"),
+    ({"term": {"note": "Hello"}}, ""),
+    ({"prefix": {"note": "hel"}}, "e"),
+    ({"wildcard": {"note": "H*O"}}, "e"),
+    ({"regexp": {"note": "h.*"}}, "e"),
+    ({"range": {"note": {"gte": "h", "lt": "i"}}}, "e"),
+    ({"bool": {"must_not": {"match": {"note": "hello"}}}}, "abcd"),
 ]
 
 
@@ -341,6 +366,9 @@ class TestManyCollections:
         {"query": {"range": {"_id": {"gt": "a"}}}},
         {"query": {"geo_distance": {"distance": "1km", "size": [1, 2]}}},
         {"query": {"geo_distance": {"distance": "1km", "unknown": [1, 2]}}},
+        {"query": {"match": {"size": "many"}}},
+        {"query": {"match_phrase_prefix": {"size": 1}}},
+        {"query": {"match": {"place": "x"}}},
         {"sort": "note"},
         {"sort": "place"},
         {"sort": "blob"},
@@ -351,18 +379,6 @@ class TestManyCollections:
 async def test_what_a_field_cannot_answer_is_refused(fleet: Storage, body: Any) -> None:
     with refused("services.storage.unexpected_bad_request"):
         await fleet.search([TARGET], read_search(body))
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"term": {"note": "hello"}},
-        {"range": {"note": {"gt": "a"}}},
-    ],
-)
-async def test_what_this_store_has_not_is_refused_by_name(fleet: Storage, query: Any) -> None:
-    with refused("trivium.unsupported.feature"):
-        await fleet.search([TARGET], read_search({"query": query}))
 
 
 async def test_a_refused_count_is_refused_like_its_search(fleet: Storage) -> None:
