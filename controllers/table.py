@@ -22,6 +22,7 @@ from controllers.device_manager.imports import Imports
 from controllers.device_manager.twins import Twins
 from controllers.document import Documents
 from controllers.documents.by_query import DocumentsByQuery
+from controllers.documents.export import Export
 from controllers.documents.many import ManyDocuments
 from controllers.documents.partial import PartialDocuments
 from controllers.index import Indexes
@@ -143,6 +144,7 @@ def _data(around: Surroundings) -> list[Action]:
         *PartialDocuments(storage).actions(),
         *DocumentsByQuery(storage, settings).actions(),
         *Bulk(storage).actions(),
+        *Export(storage).actions(),
     )
     return sorted(found, key=lambda action: (action.controller, action.name))
 

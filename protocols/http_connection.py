@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 from uuid import uuid4
 
+import msgspec
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_parser import RawRequestMessage
@@ -15,10 +16,10 @@ from aiohttp.http_writer import HttpVersion10, StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
-from protocols.codec.answer import Answer
+from protocols.codec.answer import Answer, chunk
 from protocols.codec.rest import Head, head_of
 from protocols.http_parsing import collect, fault_of
-from router.envelope import Connection
+from router.envelope import Connection, Stream
 from router.errors import RouterError
 from router.settings import HttpSettings
 
@@ -244,13 +245,38 @@ class HttpConnection(RequestHandler):
         answer = await self._front.respond(head, body, self)
         # llhttp stops behind a request for another protocol, and aiohttp drops what follows.
         is_last = "upgrade" in head.headers or (self._half_closed and not self._messages)
+        if answer.stream is not None and message.version == HttpVersion10:
+            answer, is_last = msgspec.structs.replace(answer, is_chunked=False), True
         stays = not (message.should_close or self._close or is_last)
         if not stays:
             connection = "close"
         else:
             connection = "keep-alive" if message.version == HttpVersion10 else ""
-        await self._write(self._front.encode(answer, head, connection, self))
+        try:
+            await self._write(self._front.encode(answer, head, connection, self))
+            if answer.stream is not None and head.verb != hdrs.METH_HEAD:
+                await self._send(answer.stream, is_chunked=answer.is_chunked)
+        finally:
+            if answer.stream is not None:
+                await answer.stream.chunks.aclose()
         return stays
+
+    async def _send(self, stream: Stream, *, is_chunked: bool) -> None:
+        """Send a body as it is made, no faster than the client reads it."""
+        try:
+            async for data in stream.chunks:
+                if data:
+                    await self._write(chunk(data) if is_chunked else data)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            # The head is sent: only an end without the last chunk says that something is missing.
+            _log.error("stream failed", connection=self.id, exc_info=error)
+            if self.transport is not None:
+                self.transport.abort()
+            raise ConnectionAbortedError("the stream failed") from error
+        if is_chunked:
+            await self._write(chunk(b""))
 
     async def _hand_over(
         self, head: Head, message: RawRequestMessage, payload: StreamReader

@@ -216,6 +216,9 @@ class Router:
                 request = await self._before(action, request)
             outcome = await action.handler(request)
             reply = outcome if isinstance(outcome, Reply) else Reply(result=outcome)
+            if reply.stream is not None and request.connection.wire != "http":
+                await reply.stream.chunks.aclose()
+                raise RouterError("api.assert.forbidden_stream")
             if events and heard(action.after_event):
                 reply = await self._after(action, request, reply)
             return succeeded(request, reply)
@@ -292,6 +295,7 @@ def succeeded(request: Request, reply: Reply) -> Response:
         etag=reply.etag,
         raw=reply.raw,
         cookie=reply.cookie,
+        stream=reply.stream,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -253,6 +253,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return value
 
 
+class Stream(msgspec.Struct, frozen=True):
+    """A body that is made while it is sent: what reads slowly slows down who makes it.
+
+    Whoever holds it reads `chunks` to the end or calls its `aclose()`. What it raises cuts the
+    connection, for a head has been sent by then.
+    """
+
+    chunks: AsyncGenerator[bytes, None]
+    content_type: str
+
+
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler returns when a bare result doesn't say enough.
 
@@ -261,6 +272,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     over HTTP, into the response; `etag` names the state of the document that was read or
     written, for wires that have a place for it; `cookie` is set in the browser, over HTTP. `raw`
     is the media type of a result that is sent as it is, without the envelope: text, or JSON.
+    written, for wires that have a place for it. A `stream` takes the place of the envelope; only
+    HTTP can send one.
     """
 
     result: Json | msgspec.UnsetType = None
@@ -272,6 +285,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     cookie: str = ""
     error: RouterError | None = None
     raw: str = ""
+    stream: Stream | None = None
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -290,6 +304,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     etag: str = ""
     raw: str = ""
     cookie: str = ""
+    stream: Stream | None = None
 
 
 def refusal(error: RouterError, *, request_id: str | None = None) -> Response:

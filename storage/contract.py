@@ -325,6 +325,12 @@ class Storage(Protocol):
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
 
+    async def scan(
+        self, index: str, collection: str, search: Search, after_id: str = ""
+    ) -> list[Hit]:
+        """The next `size` hits in the order of their ids' bytes, behind `after_id`; nothing else of
+        the search's order counts, and nothing is counted. A way through many documents."""
+
     async def scroll(
         self, targets: Sequence[tuple[str, str]], search: Search, *, most: int, life_s: float
     ) -> Scroll:

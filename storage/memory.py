@@ -31,7 +31,7 @@ from storage.mapping import Mapping
 from storage.merge import copied
 from storage.names import check_collection, check_index
 from storage.projection import project
-from storage.query import Search
+from storage.query import Search, by_id
 from storage.shelf import Found, Shelf
 from storage.undo import told_of
 
@@ -225,6 +225,12 @@ class MemoryStorage:
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
         return len(self._matching(targets, search))
+
+    async def scan(
+        self, index: str, collection: str, search: Search, after_id: str = ""
+    ) -> list[Hit]:
+        """The next `size` hits in the order of their ids' bytes."""
+        return (await self.search([(index, collection)], by_id(search, after_id))).hits
 
     async def scroll(
         self,

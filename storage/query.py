@@ -199,3 +199,9 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
         if self.post_filter is None:
             return self.query
         return Bool(must=(self.query, self.post_filter))
+
+
+def by_id(search: Search, after_id: str) -> Search:
+    """The search in the order of ids, from the one behind `after_id` on; empty: from the first."""
+    after = (after_id,) if after_id else None
+    return msgspec.structs.replace(search, sort=(Sort("_id"),), after=after, offset=0)

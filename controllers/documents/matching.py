@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from router.errors import RouterError
 from router.guards import Condition, Tag
 from storage.contract import Hit, Storage, Write, Written
-from storage.query import Bool, Ids, Search, Sort
+from storage.query import Bool, Ids, Search
 
 Place: TypeAlias = "tuple[str, str]"
 """An index and a collection in it."""
@@ -76,15 +76,12 @@ async def _still_matching(
 
 async def pages(
     storage: Storage, place: Place, search: Search, size: int
-) -> AsyncIterator[list[Hit]]:
+) -> AsyncGenerator[list[Hit], None]:
     """All hits in the order of their ids, a page at a time: what is written meanwhile behind the
     page that was read is seen as it is by then."""
-    after: tuple[str] | None = None
-    ordered = msgspec.structs.replace(search, sort=(Sort("_id"),), offset=0, size=size)
-    while True:
-        page = await storage.search([place], msgspec.structs.replace(ordered, after=after))
-        if page.hits:
-            yield page.hits
-        if len(page.hits) < size:
+    after_id, search = "", msgspec.structs.replace(search, size=size)
+    while hits := await storage.scan(*place, search, after_id):
+        yield hits
+        if len(hits) < size:
             return
-        after = (page.hits[-1].id,)
+        after_id = hits[-1].id

@@ -12,7 +12,7 @@ import msgspec
 from protocols.codec.compression import compress, preferred
 from protocols.codec.frame import encode_with_status
 from protocols.codec.rest import Head
-from router.envelope import Response
+from router.envelope import Response, Stream
 
 # What an action, or whoever feeds it, must not set: these frame the answer.
 _FRAMING: Final = frozenset({"connection", "content-length", "content-encoding", "date"}) | {
@@ -50,7 +50,11 @@ _COMPRESS_FROM_BYTES: Final = 1_024
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A body on its way out, with what its head must say."""
+    """A body on its way out, with what its head must say.
+
+    A `stream` is sent behind the head, in chunks unless the client knows none (HTTP/1.0): there
+    the connection's end is the body's.
+    """
 
     status: int
     body: bytes
@@ -59,10 +63,15 @@ class Answer(msgspec.Struct, frozen=True):
     etag: str = ""
     cookie: str = ""
     content_type: str = "application/json"
+    stream: Stream | None = None
+    is_chunked: bool = True
 
 
 def answer_of(response: Response, head: Head | None, node: str) -> Answer:
     """The response as a body; indented if `?pretty` was asked for."""
+    if response.stream is not None:
+        kind, headers = response.stream.content_type, response.headers
+        return Answer(response.status, b"", response.request_id, headers, "", kind, response.stream)
     pretty = head is not None and head.is_pretty
     body, status = encode_with_status(response, node=node, pretty=pretty)
     media = response.raw or "application/json"
@@ -101,7 +110,7 @@ def encode_answer(
         f"Content-Type: {answer.content_type}\r\n"
         f"Content-Encoding: {coding}\r\n"
         f"Date: {date}\r\n"
-        f"Content-Length: {len(body)}\r\n"
+        f"{_length(answer, body)}"
     ]
     if answer.cookie:
         lines.append(f"Set-Cookie: {_line(answer.cookie)}\r\n")
@@ -127,6 +136,17 @@ def _safe(headers: Mapping[str, str]) -> str:
         return _ALL_SAFE
     own = {name.lower() for name in headers}
     return "".join(line for name, line in _SAFE.items() if name not in own)
+
+
+def chunk(data: bytes) -> bytes:
+    """A chunk of a body whose length nobody knows (RFC 9112, 7.1); without data the last one."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _length(answer: Answer, body: bytes) -> str:
+    if answer.stream is None:
+        return f"Content-Length: {len(body)}\r\n"
+    return "Transfer-Encoding: chunked\r\n" if answer.is_chunked else ""
 
 
 def _coded(body: bytes, accept_encoding: str | None) -> tuple[bytes, str]:

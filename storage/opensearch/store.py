@@ -16,6 +16,7 @@ from storage.contract import (
     KEYS_KEPT_HOURS,
     Change,
     Document,
+    Hit,
     Listener,
     Page,
     Scroll,
@@ -40,7 +41,7 @@ from storage.opensearch.recovery import Recovery
 from storage.opensearch.refreshes import Refreshes
 from storage.opensearch.registry import Registry
 from storage.opensearch.turn import Job
-from storage.query import Search
+from storage.query import Search, by_id
 from storage.transfer import Grave
 
 T = TypeVar("T")
@@ -283,6 +284,12 @@ class OpenSearchStorage:
             return await self._asked(
                 targets, lambda found: searches.count(self._client, found, search)
             )
+
+    async def scan(
+        self, index: str, collection: str, search: Search, after_id: str = ""
+    ) -> list[Hit]:
+        """The next `size` hits in the order of their ids' bytes."""
+        return (await self.search([(index, collection)], by_id(search, after_id))).hits
 
     async def scroll(
         self,

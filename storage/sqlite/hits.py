@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import apsw
+import msgspec
 import orjson
 
 from router.envelope import Json
@@ -100,6 +101,25 @@ class Places:
         return len(self._docs) - self._next
 
 
+class Scan:
+    """The hits of a search over one collection in the order of their ids, page by page.
+
+    Raises (when made): as `Storage.search`.
+    """
+
+    def __init__(self, collection: Collection, search: Search) -> None:
+        plain = msgspec.structs.replace(search, sort=(), after=None)
+        self._select = _Select(0, collection, plain)
+        self._size = search.size
+        # Its own way through the ids, or every page would sort all that matches.
+        self._index = f"INDEXED BY sqlite_autoindex_documents_{collection.number}_1"
+
+    def page(self, connection: apsw.Connection, after_id: str) -> list[Hit]:
+        """The next hits."""
+        rows = self._select.by_id(connection, self._index, after_id, self._size)
+        return [self._select.shown(*row) for row in rows]
+
+
 class _Select:
     """One collection's part of a search: rows of (place, doc, id, index, name, sort values…)."""
 
@@ -153,6 +173,20 @@ class _Select:
         if found is None or hash(found[0]) != mark:
             return None
         return self._hit(found[0], found[1], found[2], [])
+
+    def by_id(
+        self, connection: apsw.Connection, index: str, after_id: str, size: int
+    ) -> Iterator[Any]:
+        """Rows of (id, source, version) behind an id, in the order of ids."""
+        return connection.execute(
+            f"SELECT d.id, d.source, d.version FROM {self._documents} {index}"
+            f" WHERE d.id > ? AND ({self._where.sql}) ORDER BY d.id LIMIT ?",
+            (after_id, *self._where.arguments, size),
+        )
+
+    def shown(self, id: str, source: bytes, version: int) -> Hit:
+        """The hit of one row of `by_id`."""
+        return self._hit(id, source, version, [id])
 
     def _hit(self, id: str, source: bytes, version: int, values: list[Json]) -> Hit:
         return Hit(

@@ -18,7 +18,7 @@ from storage.sqlite.catalog import Collection
 from storage.sqlite.connection import disconnect, unexpected
 from storage.sqlite.counted import Counting
 from storage.sqlite.functions import FUNCTIONS
-from storage.sqlite.hits import Hits, Places
+from storage.sqlite.hits import Hits, Places, Scan
 
 T = TypeVar("T")
 
@@ -77,6 +77,11 @@ class Searches:
             f" FROM documents_{collection.number}"
         ).get
         return Usage(collection.index, collection.name, *found)
+
+    async def scan(self, collection: Collection, search: Search, after_id: str) -> list[Hit]:
+        """The next hits in the order of their ids."""
+        scanning = Scan(collection, search)
+        return await self.run(lambda: scanning.page(self._connection, after_id))
 
     async def scroll(
         self, collections: Sequence[Collection], search: Search, *, most: int

@@ -17,6 +17,7 @@ from storage.contract import (
     KEYS_KEPT_HOURS,
     Change,
     Document,
+    Hit,
     Listener,
     Page,
     Scroll,
@@ -247,6 +248,16 @@ class SqliteStorage:
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
         return await self._answered(targets, self._searches.count, search)
+
+    async def scan(
+        self, index: str, collection: str, search: Search, after_id: str = ""
+    ) -> list[Hit]:
+        """The next `size` hits in the order of their ids' bytes."""
+
+        def ask(collections: Sequence[Collection], search: Search) -> Awaitable[list[Hit]]:
+            return self._searches.scan(collections[0], search, after_id)
+
+        return await self._answered([(index, collection)], ask, search)
 
     async def scroll(
         self,

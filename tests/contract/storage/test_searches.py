@@ -467,3 +467,17 @@ async def test_what_no_document_can_be_sorted_by_is_refused(
 ) -> None:
     with refused("services.storage.unexpected_bad_request"):
         await fleet.search([TARGET], read_search({"sort": sort, "search_after": after}))
+
+
+async def test_a_scan_goes_through_all_hits_by_id(fleet: Storage) -> None:
+    search = read_search({"query": {"exists": {"field": "model"}}, "size": 2})
+    found, after_id = [], ""
+    while hits := await fleet.scan(*TARGET, search, after_id):
+        found += [hit.id for hit in hits]
+        assert all(hit.version == 2 and hit.source["model"] for hit in hits)
+        after_id = hits[-1].id
+    assert found == ["a", "b", "c", "e"]
+    with refused("services.storage.unknown_collection"):
+        await fleet.scan(INDEX, "none", search)
+    with refused("services.storage.unexpected_bad_request"):
+        await fleet.scan(*TARGET, read_search({"query": {"term": {"size": "x"}}}))
