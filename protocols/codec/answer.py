@@ -70,8 +70,14 @@ class Answer(msgspec.Struct, frozen=True):
 def answer_of(response: Response, head: Head | None, node: str) -> Answer:
     """The response as a body; indented if `?pretty` was asked for."""
     if response.stream is not None:
-        kind, headers = response.stream.content_type, response.headers
-        return Answer(response.status, b"", response.request_id, headers, "", kind, response.stream)
+        return Answer(
+            response.status,
+            b"",
+            response.request_id,
+            response.headers,
+            content_type=response.stream.content_type,
+            stream=response.stream,
+        )
     pretty = head is not None and head.is_pretty
     body, status = encode_with_status(response, node=node, pretty=pretty)
     media = response.raw or "application/json"
