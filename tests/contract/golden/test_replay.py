@@ -90,6 +90,41 @@ async def test_mqtt(server: Server) -> None:
     judge("mqtt", found)
 
 
+async def test_restricted(server: Server) -> None:
+    """The same server once an administrator exists: all exchanges, in order, with our tokens."""
+    sdk = server.sdk
+    for kuid in ("test-admin", "golden-user"):
+        body: Any = {"content": {"profileIds": ["default"]}}
+        await sdk.of("security").createUser(_id=kuid, body=body)
+    asset = {"model": "Container", "reference": "golden1"}
+    await sdk.of("device-manager/assets").create(engineId="engine-ayse", body=asset)
+    found: dict[str, list[str]] = {}
+    tokens: dict[str, str] = {}
+    async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as socket:
+        for exchange in exchanges("restricted"):
+            if "sent" in exchange:
+                await socket.send(exchange["sent"])
+                answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+                recorded = exchange["received"][0]["json"]
+            else:
+                answer = await _raw_http(server.port, _with_our_token(exchange["request"], tokens))
+                recorded = exchange["response"]["body"]
+            if "jwt" in (recorded.get("result") or {}):
+                tokens[recorded["result"]["jwt"]] = answer["result"]["jwt"]
+            found[exchange["name"]] = differences(recorded, answer)
+            if recorded["error"] and "props" in recorded["error"]:
+                assert answer["error"]["props"] == recorded["error"]["props"], exchange["name"]
+    judge("restricted", found)
+
+
+def _with_our_token(asked: dict[str, Any], tokens: dict[str, str]) -> dict[str, Any]:
+    given = asked["headers"].get("Authorization", "")
+    ours = tokens.get(given.removeprefix("Bearer "))
+    if ours is None:
+        return asked
+    return {**asked, "headers": {**asked["headers"], "Authorization": f"Bearer {ours}"}}
+
+
 async def _raw_http(port: int, asked: dict[str, Any]) -> Any:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
     head = f"{asked['method']} {asked['path']} HTTP/1.1\r\n"
