@@ -258,6 +258,79 @@ def audit_export(
 
 
 @commands.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="To be made; must not exist.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of the embedded store.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+) -> None:
+    """Write documents, users, keys and audit to one file, while a router runs on them or not."""
+    from trivium.cli.backup import BackupError, backup  # noqa: PLC0415
+
+    try:
+        print(backup(file, data, config))
+    except BackupError as error:
+        raise refuse(str(error)) from None
+
+
+@commands.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Made by trivium backup.")],
+    data: Annotated[Path | None, typer.Option(help="Folder to make; must be empty.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+) -> None:
+    """Bring a backup back into an empty folder."""
+    from trivium.cli.backup import BackupError, restore  # noqa: PLC0415
+
+    try:
+        print(restore(file, data, config))
+    except BackupError as error:
+        raise refuse(str(error)) from None
+
+
+@commands.command()
+def doctor(
+    data: Annotated[Path | None, typer.Option(help="Folder of the embedded store.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+) -> None:
+    """Say what is wrong with this installation, in plain words (exit code 1 if anything is)."""
+    from trivium.cli.doctor import examine, report  # noqa: PLC0415
+
+    raise typer.Exit(report(examine(config, data)))
+
+
+settings_in_force = typer.Typer(
+    help="The settings in force: file, environment, defaults.", no_args_is_help=True
+)
+commands.add_typer(settings_in_force, name="config")
+
+
+@settings_in_force.command("show")
+def config_show(
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+) -> None:
+    """Print every setting as it is in force; passwords are left out."""
+    from trivium.cli.configuration import ConfigurationError, shown  # noqa: PLC0415
+
+    try:
+        print(shown(config), end="")
+    except ConfigurationError as error:
+        raise refuse(str(error)) from None
+
+
+@settings_in_force.command("check")
+def config_check(
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+) -> None:
+    """Say whether a router would start with these settings, and which one is wrong."""
+    from trivium.cli.configuration import ConfigurationError, checked  # noqa: PLC0415
+
+    try:
+        print(checked(config))
+    except ConfigurationError as error:
+        raise refuse(str(error)) from None
+
+
+@commands.command()
 def settings() -> None:
     """Print a settings file with every setting, its default and its reason."""
     from router.settings import render  # noqa: PLC0415

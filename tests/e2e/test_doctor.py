@@ -1,0 +1,99 @@
+"""`trivium doctor` and `trivium config` say what is wrong, in one line each."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_backup import trivium
+from tests.support.server import serving
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store that nobody uses."""
+    folder = tmp_path_factory.mktemp("original")
+    with serving(folder):
+        pass
+    return folder
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path) -> Path:
+    """The same, with settings whose port is free."""
+    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (tmp_path / "trivium.toml").write_text(f"[server]\nport = {port}\n")
+    return tmp_path
+
+
+def lines(folder: Path, *, code: int = 0) -> list[str]:
+    ran = trivium("doctor", folder=folder)
+    assert ran.returncode == code, ran.stdout + ran.stderr
+    return ran.stdout.splitlines()
+
+
+def test_a_healthy_one(folder: Path) -> None:
+    told = lines(folder)
+    assert all(line.startswith("ok") for line in told), told
+    assert any("documents in" in line for line in told)
+
+
+def test_a_router_that_runs(folder: Path) -> None:
+    with serving(folder, data=folder / "data", arguments=["--config", "trivium.toml"]) as server:
+        (folder / "trivium.toml").write_text(f"[server]\nport = {server.port}\n")
+        assert any("is ready" in line for line in lines(folder))
+
+
+def test_a_port_that_another_program_has(folder: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        (folder / "trivium.toml").write_text(f"[server]\nport = {port}\n")
+        (bad,) = [line for line in lines(folder, code=1) if line.startswith("BAD")]
+    assert "another program has it" in bad
+
+
+def test_a_damaged_store(folder: Path) -> None:
+    path = folder / "data" / "trivium.db"
+    content = bytearray(path.read_bytes())
+    content[100:4096] = bytes(3996)
+    path.write_bytes(content)
+    (bad,) = [line for line in lines(folder, code=1) if line.startswith("BAD")]
+    assert "trivium restore" in bad
+
+
+def test_a_private_folder_that_others_may_look_into(folder: Path) -> None:
+    (folder / "data" / "private").chmod(0o755)
+    (bad,) = [line for line in lines(folder, code=1) if line.startswith("BAD")]
+    assert "chmod 700" in bad
+
+
+def test_a_setting_that_is_wrong(folder: Path) -> None:
+    (folder / "trivium.toml").write_text("[server]\nprot = 1\n")
+    assert "server.prot" in lines(folder, code=1)[0]
+    ran = trivium("config", "check", folder=folder)
+    assert (ran.returncode, "server.prot" in ran.stderr) == (2, True)
+
+
+def test_the_settings_in_force_hide_their_secrets(folder: Path) -> None:
+    (folder / "trivium.toml").write_text('[opensearch]\npassword = "hush-hush"\n')
+    assert trivium("config", "check", folder=folder).returncode == 0
+    told = trivium("config", "show", folder=folder).stdout
+    assert "hush-hush" not in told
+    assert 'password = "(set, not shown)"' in told
+
+
+def test_a_schema_that_will_be_upgraded(folder: Path) -> None:
+    import apsw  # noqa: PLC0415
+
+    connection = apsw.Connection(str(folder / "data" / "trivium.db"))
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    assert any(line.startswith("look") and "schema" in line for line in lines(folder))
