@@ -59,6 +59,7 @@ class Realtime:
         place = (request.name("index"), request.name("collection"))
         content = request.body_object()
         scope, users = _choice(request)
+        _check_start(request)
         limits = FilterLimits(self.settings.filter_conditions, self.settings.filter_depth)
         form = normal_form(content, limits)
         return _joined(self.notifier.subscribe(request, place, form, users=users, scope=scope))
@@ -203,6 +204,12 @@ class Realtime:
             result="`{published: true}`",
             errors=_ROOM_ERRORS,
         )
+
+
+def _check_start(request: Request) -> None:
+    # Better than to begin later than was asked for, and to lose what lies between.
+    if request.string("from", "now") != "now":
+        raise RouterError("trivium.unsupported.feature", "A subscription `from` the past")
 
 
 def _choice(request: Request) -> tuple[Audience, Audience]:

@@ -376,6 +376,14 @@ class TestRooms:
             await subscribe(lab, {"equals": {"n": 0}}, connection="c2")
             assert len((await lab.result("realtime:list"))["lab"]["things"]) == 3
 
+    async def test_a_start_in_the_past_is_refused_rather_than_ignored(self, lab: InProcess) -> None:
+        ear(lab)
+        await subscribe(lab, {}, **{"from": "now"})
+        for start in ("snapshot", "17", "feed:17"):
+            await lab.refused(
+                "trivium.unsupported.feature", "realtime:subscribe", {}, **PLACE, **{"from": start}
+            )
+
     async def test_filters_are_bounded(self, lab: InProcess) -> None:
         ear(lab)
         deep: Any = {"exists": "a"}
