@@ -66,8 +66,9 @@ class Realtime:
 
     async def join(self, request: Request) -> Json:
         """Listen in a room that somebody has subscribed to."""
-        room = self.notifier.rooms.find(request.body_name("roomId"))
+        room_id = request.body_name("roomId")
         scope, users = _choice(request)
+        room = self.notifier.rooms.find(room_id)
         return _joined(self.notifier.join(request, room, users=users, scope=scope))
 
     async def unsubscribe(self, request: Request) -> Json:

@@ -13,7 +13,7 @@ from router.envelope import Connection
 from router.settings import OpenSearchSettings
 from storage.opensearch.places import PRIVATE
 from storage.opensearch.store import OpenSearchStorage
-from tests.contract.actions import bulk, data, many, people, steps
+from tests.contract.actions import bulk, data, many, people, realtime, steps
 from tests.contract.actions.guards import GUARDS
 from tests.contract.actions.refusals import REFUSALS
 from tests.contract.actions.refusals_many import REFUSALS_MANY
@@ -42,6 +42,7 @@ STORY = [
     *data.REFUSALS_DATA,
     *bulk.BULK,
     *bulk.REFUSALS_BULK,
+    *realtime.REALTIME,
     *people.PEOPLE,
     *steps.LEAVING,
     *people.LAST,
@@ -185,6 +186,15 @@ NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
     ("document", "search", "trivium.search.too_long_a_scroll"): "tests/unit/controllers",
     ("document", "search", "trivium.search.too_many_scrolls"): "tests/unit/controllers",
     ("index", "list", "api.assert.invalid_type"): "not over HTTP, where a flag is on when present",
+    **dict.fromkeys(
+        [
+            ("realtime", "subscribe", "core.realtime.too_many_rooms"),
+            ("realtime", "join", "core.realtime.too_many_rooms"),
+            ("realtime", "join", "trivium.unsupported.feature"),
+            ("realtime", "unsubscribe", "core.realtime.not_subscribed"),
+        ],
+        "tests/unit/controllers/test_realtime.py: not every wire can subscribe",
+    ),
     **people.NEEDS_A_LOGIN,
     ("server", "healthCheck", "core.fatal.service_unavailable"): "tests/unit/controllers",
 }
