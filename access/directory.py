@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -63,6 +63,7 @@ class Directory:
         self._accounts: OrderedDict[str, Account | None] = OrderedDict()
         self._is_stale = False
         self._changed = 0
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def has_admin(self) -> bool:
@@ -113,6 +114,10 @@ class Directory:
             self._rights[key] = Rights(grants)
         return self._rights[key]
 
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call the listener when rights may have changed; it must not wait for anything."""
+        self._listeners.append(listener)
+
     # -- what changes -------------------------------------------------------------------------
 
     def learn(self, kind: Kind, document: Document) -> None:
@@ -133,6 +138,7 @@ class Directory:
         """Take in what other routers wrote; it is read when somebody is next asked for."""
         if any(each.index == INDEX and each.collection in KINDS for each in changes):
             self._is_stale = True
+            self._tell()
 
     async def refresh(self) -> None:
         """Read everything anew."""
@@ -140,12 +146,17 @@ class Directory:
 
     def _change(self, kind: Kind, id: str) -> None:
         self._changed += 1
+        self._tell()
         if kind == USERS:
             self._accounts.pop(id, None)
             self._admins.discard(id)
         else:
             self._rights.clear()
             self._accounts.clear()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     def _drop(self, kind: Kind, id: str) -> None:
         if kind == PROFILES:

@@ -10,12 +10,12 @@ from controllers import arguments
 from realtime import notices
 from realtime.koncorde.parse import FilterLimits, normal_form
 from realtime.notifier import Notifier
+from realtime.reviews import Reviews
 from realtime.rooms import AUDIENCES, Audience, Channel, Place, Room
 from router import places
 from router.actions import Action, Argument, Route
-from router.envelope import Connection, Json, JsonObject, Request, User
+from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
-from router.ports import Authority
 from router.settings import RealtimeSettings
 from storage.contract import Storage
 
@@ -30,7 +30,6 @@ _CHOICE: Final = (
     Argument("users", "string", "Others who come and go: `all`, `in`, `out`, `none` (default)."),
 )
 _JOINED: Final = "`{roomId, channel}`; notifications carry the channel as `room`, on MQTT as topic"
-_NOBODY: Final = Connection("", "internal")
 _ROOM_ERRORS: Final = (
     "api.assert.body_required",
     "api.assert.missing_argument",
@@ -51,7 +50,7 @@ class Realtime:
 
     storage: Storage
     notifier: Notifier
-    authority: Authority
+    reviews: Reviews
     settings: RealtimeSettings
 
     async def subscribe(self, request: Request) -> Json:
@@ -85,7 +84,7 @@ class Realtime:
         """Every room that the caller could listen in, and how many do."""
         listed: JsonObject = {}
         for place, rooms in self._by_place().items():
-            if self.may_listen(request.user, place):
+            if self.reviews.may_listen(request.user, place):
                 collections = listed.setdefault(place[0], {})
                 assert isinstance(collections, dict)
                 collections[place[1]] = {room.id: len(room.members) for room in rooms}
@@ -98,18 +97,6 @@ class Realtime:
         source: JsonObject = {**request.body_object(), "_kuzzle_info": stamp}
         self.notifier.published(notices.of_publish(request, place, source), place)
         return {"published": True}
-
-    def may_listen(self, user: User, place: Place) -> bool:
-        """Whether the user may subscribe to this collection."""
-        index, collection = place
-        request = Request(
-            controller="realtime",
-            action="subscribe",
-            connection=_NOBODY,
-            args={"index": index, "collection": collection},
-            user=user,
-        )
-        return self.authority.allows(user, self._subscribing(), request)
 
     def _room_place(self, request: Request) -> Sequence[places.Place]:
         body = request.body

@@ -34,9 +34,9 @@ from controllers.specifications import SpecificationActions
 from controllers.tokens import TokenActions
 from controllers.validation.registry import Specifications
 from realtime.notifier import Notifier
+from realtime.reviews import Reviews
 from router.actions import Action, ActionTable
 from router.events import Events
-from router.ports import Authority
 from router.settings import Settings
 from storage.contract import Storage
 
@@ -64,7 +64,7 @@ class Surroundings:
     engines: Engines
     load: Load
     notifier: Notifier
-    authority: Authority
+    reviews: Reviews
     node: str
     version: str
     audit: Record | None = None
@@ -104,7 +104,7 @@ def build_table(around: Surroundings) -> ActionTable:
 
 def _realtime(around: Surroundings) -> Realtime:
     settings = around.settings.realtime
-    return Realtime(around.storage, around.notifier, around.authority, settings)
+    return Realtime(around.storage, around.notifier, around.reviews, settings)
 
 
 def _people(around: Surroundings, table: ActionTable) -> tuple[Action, ...]:

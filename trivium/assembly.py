@@ -20,6 +20,7 @@ from protocols.http import HttpListener
 from protocols.mqtt import MqttListener
 from protocols.websocket import WebSocketWire
 from realtime.notifier import Notifier
+from realtime.reviews import Reviews
 from realtime.rooms import Rooms
 from router.admission import Admission
 from router.connections import Connections
@@ -77,6 +78,8 @@ class Core:
         )
         self.authority = self.entrance.authority
         self.notifier = make_notifier(settings, self.storage, self.connections)
+        self.reviews = Reviews(self.notifier, self.authority, lambda *name: self.table.find(*name))  # noqa: PLW0108 - made below
+        self.register.directory.on_change(self.reviews.due)
         self.audit = make_recorder(settings, has_data=storage is None)
         if self.audit is not None:
             self.observer.audited = self.audit.trail.counts
@@ -91,7 +94,7 @@ class Core:
                 engines=self.engines,
                 load=self.observer,
                 notifier=self.notifier,
-                authority=self.authority,
+                reviews=self.reviews,
                 audit=self.audit,
                 node=self.node,
                 version=VERSION,

@@ -141,6 +141,7 @@ class Server:
                 await store.open()
                 undo.push_async_callback(store.close)
             undo.callback(self.core.register.close)
+            undo.push_async_callback(self.core.reviews.close)
             await self._prepare()
             self._check_host()
             await undo.enter_async_context(self.core.entrance.kept())

@@ -14,6 +14,7 @@ from controllers import Surroundings, build_table
 from controllers.device_manager.engines import Engines
 from controllers.device_manager.models import AssetModel, Models, Slot
 from realtime.notifier import Notifier
+from realtime.reviews import Reviews
 from router.admission import Admission
 from router.connections import Connections
 from router.dispatch import Router
@@ -146,6 +147,8 @@ async def in_process(
     await entrance.prepare()
     authority = entrance.authority
     notifier = make_notifier(settings, store, connections)
+    reviews = Reviews(notifier, authority, lambda *name: table.find(*name))  # noqa: PLW0108 - made below
+    register.directory.on_change(reviews.due)
     table = build_table(
         Surroundings(
             storage=store,
@@ -157,7 +160,7 @@ async def in_process(
             engines=engines,
             load=load,
             notifier=notifier,
-            authority=authority,
+            reviews=reviews,
             node="node-1",
             version="1.2.3",
         )
@@ -171,6 +174,7 @@ async def in_process(
         memory=store,
     )
     yield InProcess(store, events, engines, router, register, notifier, load, connections)
+    await reviews.close()
     register.close()
     if own is not None:
         await own.close()
