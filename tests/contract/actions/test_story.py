@@ -13,7 +13,7 @@ from router.envelope import Connection
 from router.settings import OpenSearchSettings
 from storage.opensearch.places import PRIVATE
 from storage.opensearch.store import OpenSearchStorage
-from tests.contract.actions import bulk, data, many, people, realtime, steps
+from tests.contract.actions import bulk, data, many, people, realtime, steps, tokens
 from tests.contract.actions.guards import GUARDS
 from tests.contract.actions.refusals import REFUSALS
 from tests.contract.actions.refusals_many import REFUSALS_MANY
@@ -43,6 +43,7 @@ STORY = [
     *bulk.BULK,
     *bulk.REFUSALS_BULK,
     *realtime.REALTIME,
+    *tokens.TOKENS,
     *people.PEOPLE,
     *steps.LEAVING,
     *people.LAST,
@@ -179,6 +180,7 @@ ELSEWHERE = {("document", "export"): "tests/e2e/test_export.py, as only HTTP can
 
 PIPE = "plugin.runtime.unexpected_error"
 NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
+    **tokens.NEEDS_A_USER,
     ("device-manager/asset", "update", PIPE): "tests/unit/controllers, a pipe that fails",
     ("device-manager/asset", "upsert", PIPE): "tests/unit/controllers",
     ("device-manager/assets", "update", PIPE): "tests/unit/controllers",
