@@ -139,7 +139,10 @@ class UserController:
                 arguments=(_NEW_ID, _KUID, asked.REFRESH, _CONTENT, _CREDENTIALS),
                 body="required",
                 result=asked.SHOWN,
-                errors=(*CREATED, "api.assert.forbidden_argument"),
+                errors=(
+                    *(error for error in CREATED if error != "api.assert.missing_argument"),
+                    "api.assert.forbidden_argument",
+                ),
             ),
         )
 

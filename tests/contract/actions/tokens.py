@@ -47,6 +47,12 @@ TOKENS: list[Step] = [
         _refused({"controller": "security", **ask}, "security.user.not_found", 404)
         for ask in OF_ANOTHER
     ),
+    _refused(
+        {"controller": "security", "action": "createUser", "body": {}},
+        "api.assert.missing_argument",
+        400,
+        "of nothing",
+    ),
     _refused({**SEARCH_AUDIT, "size": -1}, "api.assert.invalid_argument", 400, "size -1"),
     _refused({**SEARCH_AUDIT, "size": "x"}, "api.assert.invalid_type", 400, "size x"),
 ]
