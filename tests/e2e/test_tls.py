@@ -30,6 +30,7 @@ from tests.support.mqtt_wire import RawClient as RawMqtt
 from tests.support.mqtt_wire import bounded, run
 from tests.support.raw_http import RawClient, get
 from trivium import App
+from trivium.client import ConnectionFailedError, Protocol, connect, trusting
 from trivium.server import Server, StartError, running
 
 EVERY_LOOP = True
@@ -432,6 +433,35 @@ class TestClients:
             assert json.loads(out)["status"] == 200
             code, out, err = await run("node", program, protocol, str(server.port))
             assert code != 0, out
+
+
+class TestOwnClient:
+    # Over MQTT paho shakes hands without the event loop, so that is tried from another process
+    # (test_tls_program).
+    @pytest.mark.parametrize("protocol", ["ws", "http"])
+    async def test_it_trusts_whom_it_is_told_to(
+        self, authority: TestAuthority, tmp_path: Path, protocol: Protocol
+    ) -> None:
+        async with serving(authority) as server:
+            tls = trusting(authority.file)
+            async with connect(protocol, "localhost", server.port, tls=tls) as client:
+                asked = [client.query(WHO) for _ in range(20)]
+                answers = await bounded(asyncio.gather(*asked))
+                assert {answer["status"] for answer in answers} == {200}
+            stranger = trusting(TestAuthority(tmp_path, "another CA").file)
+            with pytest.raises(ConnectionFailedError, match=r"(?i)certificate"):
+                async with connect(protocol, "localhost", server.port, tls=stranger):
+                    pass
+
+    @pytest.mark.parametrize("content", [None, b"", b"garbage"])
+    def test_a_file_without_authorities_is_named(
+        self, tmp_path: Path, content: bytes | None
+    ) -> None:
+        file = tmp_path / "ca.pem"
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(ConnectionFailedError, match=str(file)):
+            trusting(file)
 
 
 class TestStart:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import server as program
 from tests.support.certificates import Issued, TestAuthority
+from tests.support.program import trivium
 from tests.support.raw_http import get
 
 BOUND_S = 20.0
@@ -75,6 +76,20 @@ def test_sighup_takes_a_new_certificate_and_leaves_a_broken_one(
         wait_for(lambda: is_trusted(server, other))
         assert not is_trusted(server, authority)
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("protocol", ["ws", "http", "mqtt"])
+def test_the_command_line_speaks_it(
+    authority: TestAuthority, tmp_path: Path, protocol: str
+) -> None:
+    with program.serving(tmp_path, environment=environment(authority.issue())) as server:
+        port = server.mqtt_tls_port if protocol == "mqtt" else server.port
+        call = ("call", "server:now", "--protocol", protocol, "--host", "localhost")
+        call += ("--port", str(port), "--display", "result.now")
+        done = trivium(*call, "--ssl", "--ca-file", str(authority.file))
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout) > 0
+        assert trivium(*call, "--ssl").returncode == 1
 
 
 def test_a_missing_certificate_stops_the_start(tmp_path: Path) -> None:

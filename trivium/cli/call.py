@@ -12,13 +12,13 @@ import orjson
 
 from router.envelope import Json, JsonObject
 from trivium.cli.inference import Given, infer, request_of
-from trivium.client import ConnectionFailedError, Protocol, connect
+from trivium.client import ConnectionFailedError, Protocol, connect, trusting
 from trivium.client.routes import NoRouteError
 from trivium.errors import AnsweredError
 
 
 class Target(NamedTuple):
-    """Where a call goes, and how its answer is shown."""
+    """Where a call goes, and how its answer is shown. `ca_file` None: the CAs of the system."""
 
     protocol: Protocol
     host: str
@@ -26,6 +26,8 @@ class Target(NamedTuple):
     timeout_s: float = 30.0
     display: str = "result"
     as_json: bool = False
+    has_tls: bool = False
+    ca_file: Path | None = None
 
 
 class BodyError(Exception):
@@ -94,8 +96,9 @@ def select(answer: JsonObject, path: str) -> Json:
 
 
 async def _ask(request: JsonObject, target: Target) -> JsonObject:
+    tls = trusting(target.ca_file) if target.has_tls else None
     async with connect(
-        target.protocol, target.host, target.port, timeout_s=target.timeout_s
+        target.protocol, target.host, target.port, timeout_s=target.timeout_s, tls=tls
     ) as client:
         return await client.query(request)
 

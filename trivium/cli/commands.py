@@ -46,6 +46,13 @@ class Wire(StrEnum):
     mqtt = "mqtt"
 
 
+Ssl = Annotated[bool, typer.Option("--ssl", envvar="KUZZLE_SSL", help="Speak TLS.")]
+CaFile = Annotated[
+    Path | None,
+    typer.Option("--ca-file", help="CAs to trust (PEM); else the system's."),
+]
+
+
 class WordsFirst(TyperCommand):
     """A command whose words all stand before its flags, as Kourou has it."""
 
@@ -125,8 +132,11 @@ def call(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     protocol: Annotated[Wire, typer.Option(envvar="KUZZLE_PROTOCOL")] = Wire.ws,
     host: Annotated[str, typer.Option(envvar="KUZZLE_HOST")] = _HOST,
     port: Annotated[
-        int | None, typer.Option(envvar="KUZZLE_PORT", help="7512; 1883 for mqtt.")
+        int | None,
+        typer.Option(envvar="KUZZLE_PORT", help="7512; for mqtt 1883, with --ssl 8883."),
     ] = None,
+    ssl: Ssl = False,
+    ca_file: CaFile = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.")] = 30.0,
     display: Annotated[str, typer.Option(help="Dotted path of what to print.")] = "result",
     json: Annotated[bool, typer.Option("--json", help="Print nothing but JSON.")] = False,
@@ -135,7 +145,7 @@ def call(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     from trivium.cli.call import Target, call  # noqa: PLC0415
     from trivium.cli.inference import Given, UsageError  # noqa: PLC0415
 
-    target = Target(protocol.value, host, port, timeout, display, json)
+    target = Target(protocol.value, host, port, timeout, display, json, ssl, ca_file)
     try:
         if words[ctx.meta["words_in_front"] :]:
             raise UsageError(f"Unexpected argument: {words[ctx.meta['words_in_front']]}")
@@ -146,7 +156,7 @@ def call(  # noqa: PLR0913, PLR0917 - one parameter for each flag
 
 
 @commands.command("import")
-def import_(
+def import_(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="First line: the columns.")],
     index: Annotated[str, typer.Option("--index", "-i", help="The engine to put assets into.")],
     model: Annotated[
@@ -154,11 +164,13 @@ def import_(
     ] = None,
     host: Annotated[str, typer.Option(envvar="KUZZLE_HOST")] = _HOST,
     port: Annotated[int, typer.Option(envvar="KUZZLE_PORT")] = 7512,
+    ssl: Ssl = False,
+    ca_file: CaFile = None,
 ) -> None:
     """Import assets from a CSV file; rows that are refused are named, the others are in."""
     from trivium.cli.load import Destination, load_csv  # noqa: PLC0415
 
-    raise typer.Exit(load_csv(file, Destination(index, model, host, port)))
+    raise typer.Exit(load_csv(file, Destination(index, model, host, port, ssl, ca_file)))
 
 
 @commands.command()

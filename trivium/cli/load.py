@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from router.errors import RouterError
-from trivium.client import ConnectionFailedError, connect
+from trivium.client import ConnectionFailedError, connect, trusting
 from trivium.client.assets import Imported, import_assets
 from trivium.client.chunks import Row
 
@@ -32,12 +32,17 @@ class CsvError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Which assets the rows become, and where. `model` is for rows that name none."""
+    """Which assets the rows become, and where. `model` is for rows that name none.
+
+    `ca_file` None: the CAs of the system, if there is TLS at all.
+    """
 
     index: str
     model: str | None
     host: str
     port: int
+    has_tls: bool = False
+    ca_file: Path | None = None
 
 
 def load_csv(file: Path, to: Destination) -> int:
@@ -99,7 +104,8 @@ def counting(console: Console, label: str, total: int) -> Iterator[Callable[[int
 
 
 async def _send(header: list[str], rows: list[Row], to: Destination) -> Imported:
-    async with connect("http", to.host, to.port) as client:
+    tls = trusting(to.ca_file) if to.has_tls else None
+    async with connect("http", to.host, to.port, tls=tls) as client:
         with counting(Console(stderr=True), to.index, len(rows)) as on_progress:
             return await import_assets(client, to.index, header, rows, on_progress=on_progress)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import aiohttp
 import orjson
 
@@ -32,10 +34,14 @@ class HttpClient:
         await self._session.close()
 
 
-async def open_client(host: str, port: int, *, timeout_s: float) -> Client:
+async def open_client(
+    host: str, port: int, *, timeout_s: float, tls: ssl.SSLContext | None = None
+) -> Client:
     """A client that has read the router's public API. Raises: ConnectionFailedError."""
     session = aiohttp.ClientSession(
-        f"http://{host}:{port}", timeout=aiohttp.ClientTimeout(total=timeout_s)
+        f"http{'s' if tls else ''}://{host}:{port}",
+        timeout=aiohttp.ClientTimeout(total=timeout_s),
+        connector=aiohttp.TCPConnector(ssl=tls or True),
     )
     try:
         answer = await _fetch(session, "GET", "/_publicApi", None)

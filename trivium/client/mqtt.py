@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from typing import Final
 
 import orjson
@@ -21,7 +22,7 @@ _TICK_S: Final = 1.0
 class MqttClient:
     """Publishes requests on `Kuzzle/request`; their answers are pushed to it."""
 
-    def __init__(self, *, timeout_s: float) -> None:
+    def __init__(self, *, timeout_s: float, tls: ssl.SSLContext | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._answers = Answers(timeout_s)
         self._timeout_s = timeout_s
@@ -30,11 +31,14 @@ class MqttClient:
         self._ticker: asyncio.Task[None] | None = None
         self._paho = Paho(CallbackAPIVersion.VERSION2)
         self._paho.connect_timeout = timeout_s
+        self._is_secure = tls is not None
+        if tls is not None:
+            self._paho.tls_set_context(tls)
         self._listen(self._loop)
 
     async def open(self, host: str, port: int) -> None:
         """Connect. Raises: ConnectionFailedError."""
-        where = f"mqtt://{host}:{port}"
+        where = f"mqtt{'s' if self._is_secure else ''}://{host}:{port}"
         try:
             self._paho.connect(host, port)
             self._ticker = asyncio.create_task(self._tick())
@@ -64,9 +68,7 @@ class MqttClient:
         paho.on_connect = lambda _paho, _context, _flags, reason, _more: self._answered(reason)
         paho.on_disconnect = lambda _paho, _context, _flags, reason, _more: self._lost(reason)
         paho.on_message = lambda _paho, _context, message: self._received(message.payload)
-        paho.on_socket_open = lambda _paho, _context, at: loop.add_reader(
-            at.fileno(), paho.loop_read
-        )
+        paho.on_socket_open = lambda _paho, _context, at: loop.add_reader(at.fileno(), self._read)
         paho.on_socket_close = lambda _paho, _context, at: _forget(loop, at.fileno())
         paho.on_socket_register_write = lambda _paho, _context, at: loop.add_writer(
             at.fileno(), paho.loop_write
@@ -74,6 +76,12 @@ class MqttClient:
         paho.on_socket_unregister_write = lambda _paho, _context, at: _forget_writer(
             loop, at.fileno()
         )
+
+    def _read(self) -> None:
+        self._paho.loop_read()
+        # A record of TLS may hold several packets, and the socket knows of the first one only.
+        while isinstance(at := self._paho.socket(), ssl.SSLSocket) and at.pending():
+            self._paho.loop_read()
 
     async def _tick(self) -> None:
         # Keep-alive and retransmission are due even when the socket is silent.
@@ -110,8 +118,10 @@ def _forget_writer(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
     loop.remove_writer(descriptor)
 
 
-async def open_client(host: str, port: int, *, timeout_s: float) -> Client:
+async def open_client(
+    host: str, port: int, *, timeout_s: float, tls: ssl.SSLContext | None = None
+) -> Client:
     """A connected client. Raises: ConnectionFailedError."""
-    client = MqttClient(timeout_s=timeout_s)
+    client = MqttClient(timeout_s=timeout_s, tls=tls)
     await client.open(host, port)
     return client

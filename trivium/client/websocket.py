@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import orjson
 from websockets.asyncio.client import ClientConnection
@@ -46,12 +47,14 @@ class WebSocketClient:
             self._answers.fail("the answer is not JSON; is this a router?")
 
 
-async def open_client(host: str, port: int, *, timeout_s: float) -> Client:
+async def open_client(
+    host: str, port: int, *, timeout_s: float, tls: ssl.SSLContext | None = None
+) -> Client:
     """A connected client. Raises: ConnectionFailedError."""
-    url = f"ws://{host}:{port}"
+    url = f"ws{'s' if tls else ''}://{host}:{port}"
     try:
         connection = await connect_websocket(
-            url, open_timeout=timeout_s, max_size=None, compression=None, proxy=None
+            url, open_timeout=timeout_s, max_size=None, compression=None, proxy=None, ssl=tls
         )
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
         raise ConnectionFailedError(f"no router at {url}: {_first_line(error)}") from None
