@@ -20,9 +20,11 @@ import pytest
 import websockets
 from cryptography import x509
 
+from access.users import NewUser
 from protocols.codec.mqtt.packets import Connack, Connect
-from router.envelope import Json, Request
+from router.envelope import ANONYMOUS, Json, Request
 from router.settings import load
+from storage.contract import Author
 from storage.memory import MemoryStorage
 from tests.support.certificates import Issued, TestAuthority
 from tests.support.http_house import until
@@ -36,6 +38,7 @@ from trivium.server import Server, StartError, running
 EVERY_LOOP = True
 
 HOST = "127.0.0.1"
+KNOWN = ("truck-7", "truck-8", "device-truck-7", "truck@example.com")
 WHO = {"controller": "test", "action": "who"}
 
 
@@ -53,7 +56,9 @@ async def serving(
     app = App()
 
     async def who(request: Request) -> Json:
-        return {"certified": request.connection.certified, "wire": request.connection.wire}
+        connection = request.connection
+        assert request.user.id == (connection.certified or ANONYMOUS.id)
+        return {"certified": connection.certified, "wire": connection.wire}
 
     async def large(request: Request) -> Json:
         return "x" * 100_000
@@ -68,6 +73,9 @@ async def serving(
         **{name.replace("__", "."): value for name, value in settings.items()},
     }
     async with running(app, load(None, {}, given), MemoryStorage()) as server:
+        for kuid in KNOWN:
+            user = NewUser(kuid, {"profileIds": ["default"]}, {}, Author())
+            await server.core.register.users.create(user)
         yield server
 
 
@@ -322,6 +330,11 @@ class TestClientCertificates:
             async with mqtt(server.mqtt_tls_port, tls) as device:
                 await device.ask(WHO)
                 assert (await device.answer())["result"]["certified"] == "device-truck-7"
+
+    async def test_one_whose_user_nobody_knows_is_refused(self, authority: TestAuthority) -> None:
+        tls = authority.trusting(authority.issue("truck-99", alternatives=()))
+        async with serving(authority, **asking_for_clients(authority, "required")) as server:
+            assert (await ask(server, tls))["error"]["id"] == "security.token.invalid"
 
     async def test_or_an_alternative_name(self, authority: TestAuthority) -> None:
         name = x509.RFC822Name("truck@example.com")
