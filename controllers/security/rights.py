@@ -159,7 +159,12 @@ class RightsController:
                 ),
                 body="required",
                 result=asked.SHOWN,
-                errors=(*CREATED, "api.process.admin_exists", "api.assert.forbidden_argument"),
+                errors=(
+                    *CREATED,
+                    "api.assert.missing_argument",
+                    "api.process.admin_exists",
+                    "api.assert.forbidden_argument",
+                ),
             ),
             Action(
                 controller="security",

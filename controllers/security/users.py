@@ -22,7 +22,8 @@ _CREDENTIALS: Final = Argument(
     "credentials", "object", "`{local: {username, password}}`.", place="body"
 )
 CREATED: Final = (
-    *asked.BODY,
+    "api.assert.body_required",
+    "api.assert.invalid_type",
     "api.assert.invalid_id",
     "api.assert.invalid_argument",
     "security.user.already_exists",
@@ -125,7 +126,12 @@ class UserController:
                 arguments=(_NEW_ID, _KUID, asked.REFRESH, _CONTENT, _CREDENTIALS),
                 body="required",
                 result=asked.SHOWN,
-                errors=(*CREATED, "api.assert.empty_argument", "security.user.cannot_hydrate"),
+                errors=(
+                    *CREATED,
+                    "api.assert.missing_argument",
+                    "api.assert.empty_argument",
+                    "security.user.cannot_hydrate",
+                ),
             ),
             Action(
                 controller="security",

@@ -164,6 +164,7 @@ def _users() -> list[Step]:
         steps += _bad_births(f"security:{action}", content)
     steps += [
         ask("security:createRestrictedUser", FORBIDDEN, bob),
+        ask("security:createUser", MISSING, {}),
         ask("security:createUser", EMPTY, {"content": {"profileIds": []}}),
         ask("security:createUser", "security.user.cannot_hydrate", _held("nobody"), _id="carl"),
     ]
