@@ -173,8 +173,8 @@ class Field(Generic[T]):
         self._ranges.add(place, entry)
 
     def _remove_range(self, place: Range, entry: Entry[T]) -> None:
-        assert self._ranges is not None
-        self._ranges.remove(place, entry)
+        if self._ranges is not None:
+            self._ranges.remove(place, entry)
 
     def _add_regexp(self, place: Regexp, entry: Entry[T]) -> None:
         name = (place.pattern, place.flags)
@@ -197,8 +197,8 @@ class Field(Generic[T]):
         self._shapes.add(place, entry)
 
     def _remove_shape(self, place: Shape, entry: Entry[T]) -> None:
-        assert self._shapes is not None
-        self._shapes.remove(place, entry)
+        if self._shapes is not None:
+            self._shapes.remove(place, entry)
 
     def _add_select(self, place: Select, entry: Entry[T]) -> None:
         if self._elements is None:

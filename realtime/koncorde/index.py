@@ -83,7 +83,10 @@ class Index(Generic[T]):
             if place is None:
                 del self._unplaced[entry]
                 continue
-            field = self._fields[place.field]
+            # What nothing can meet, such as a range between two neighbours, was never taken in.
+            field = self._fields.get(place.field)
+            if field is None:
+                continue
             field.remove(place, entry)
             if field.is_empty:
                 del self._fields[place.field]

@@ -112,3 +112,17 @@ def test_a_place_around_the_pole_and_over_the_date_line_is_found() -> None:
     assert set(index.match({"p": [89.9, 180]})) == {0, 2}
     assert set(index.match({"p": [0, -179.9]})) == {1, 2}
     assert set(index.match({"p": [-60, 179]})) == set()
+
+
+def test_filters_that_nothing_can_meet_come_and_go() -> None:
+    upside_down = {"top": 1, "left": 0, "bottom": 2, "right": 1}
+    contents: list[Any] = [
+        {"or": [{"range": {"a": {"gt": 0, "lt": 5e-324}}}, {"geoBoundingBox": {"a": upside_down}}]},
+        {"range": {"a": {"gt": 0, "lt": 5e-324}}},
+    ]
+    index = index_of(contents)
+    assert set(index.match({"a": 0})) == set()
+    index.remove(0)
+    index.add(2, normal_form({"equals": {"a": 0}}, LIMITS))
+    index.remove(1)
+    assert set(index.match({"a": 0})) == {2}
