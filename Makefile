@@ -2,7 +2,7 @@
 #
 #   make run      the router with 28 000 real airports, on this machine
 #   make test     everything: checks, tests, coverage
-#   make check    format, lint, types, layers
+#   make check    format, lint, types, layers, advisories
 #   make bench    speed, against baselines of the same run
 #   make lock     pin the requirements anew
 #   make clean    remove what these commands made
@@ -36,6 +36,7 @@ check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/python tests/setup/advisories.py
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m bench $(ARGS)
