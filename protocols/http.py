@@ -26,7 +26,7 @@ from router.actions import ActionTable
 from router.addresses import network_of
 from router.envelope import Connection, Json, Response, always, refusal
 from router.errors import RouterError, TooSoonError
-from router.ports import ConnectionObserver, Dispatcher
+from router.ports import Auditor, ConnectionObserver, Dispatcher, Unaudited
 from router.rates import Rates
 from router.settings import Settings
 
@@ -48,6 +48,7 @@ class HttpListener:
         guard: Whether only requests that are local in fact are answered (`locality`).
         crowd: Counts the connections of each address.
         pages: Static files by path.
+        auditor: Told of clients that are refused before there is a request.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -64,6 +65,7 @@ class HttpListener:
         upgrade: Upgrade | None = None,
         pages: Mapping[str, Page] | None = None,
         guard: Callable[[], bool] = lambda: True,
+        auditor: Auditor | None = None,
     ) -> None:
         frame = settings.frame
         limits = FrameLimits(frame.max_bytes, frame.max_depth, frame.max_keys)
@@ -77,6 +79,7 @@ class HttpListener:
         self._readiness = readiness
         self._metrics = metrics
         self._guard = guard
+        self._auditor = Unaudited() if auditor is None else auditor
         self._origins = {name.strip() for name in settings.http.allow_origin.split(",")}
         self._max_connections = settings.limits.connections
         self._tls = settings.tls
@@ -192,9 +195,12 @@ class HttpListener:
         self._tasks.discard(connection.task)
         self.closed(connection)
 
-    def refuse_upgrade(self, head: Head, client: Client) -> RouterError | None:
-        """Why a client may not upgrade, None if it may."""
-        return self._stranger(head, client.address)
+    def refuse_stranger(self, head: Head, client: Client) -> RouterError | None:
+        """Why a client is neither answered nor upgraded; None if it may be."""
+        refused = self._stranger(head, client.address)
+        if refused is not None:
+            self._auditor.turned_away(self.describe(head, client), _request_id(head), refused)
+        return refused
 
     def describe(self, head: Head, client: Client) -> Connection:
         """The client's connection, as requests name it."""
@@ -213,7 +219,7 @@ class HttpListener:
 
     async def respond(self, head: Head, body: bytes, client: Client) -> Answer:
         """The answer to a request, whatever it is."""
-        refused = self._stranger(head, client.address)
+        refused = self.refuse_stranger(head, client)
         if refused is not None:
             return self.refuse(refused, head)
         if head.verb == "OPTIONS":

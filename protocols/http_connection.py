@@ -69,8 +69,8 @@ class Front(Protocol):
     def certified(self, transport: asyncio.BaseTransport) -> str:
         """The user that a client's certificate names, empty without one."""
 
-    def refuse_upgrade(self, head: Head, client: Client) -> RouterError | None:
-        """Why a client may not upgrade, None if it may."""
+    def refuse_stranger(self, head: Head, client: Client) -> RouterError | None:
+        """Why a client is neither answered nor upgraded; None if it may be."""
 
     def describe(self, head: Head, client: Client) -> Connection:
         """The client's connection, as requests name it."""
@@ -282,7 +282,7 @@ class HttpConnection(RequestHandler):
         self, head: Head, message: RawRequestMessage, payload: StreamReader
     ) -> bool:
         upgrade = self._front.upgrade
-        refused = self._front.refuse_upgrade(head, self)
+        refused = self._front.refuse_stranger(head, self)
         if refused is None and upgrade is None:
             refused = RouterError("trivium.unsupported.feature", "WebSocket")
         if refused is not None or upgrade is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from access.audit.door import RecordingDoor
 from access.audit.recorder import Recorder
 from access.entrance import make_entrance
 from access.register import make_register
@@ -27,6 +28,7 @@ from router.connections import Connections
 from router.dispatch import Router
 from router.events import Events
 from router.observe import Observer
+from router.ports import Doorkeeper
 from router.settings import Settings
 from storage.contract import Storage
 from trivium import stores
@@ -140,7 +142,11 @@ class Wires:
             upgrade=self.websocket.upgrade,
             pages=pages(),
             guard=lambda: not core.register.directory.has_admin,
+            auditor=None if core.audit is None else core.audit.trail,
         )
+        door: Doorkeeper = core.entrance.authority
+        if core.audit is not None:
+            door = RecordingDoor(door, core.audit.trail)
         self.mqtt = MqttListener(
             core.router,
             settings,
@@ -148,7 +154,7 @@ class Wires:
             connections=core.connections,
             crowd=crowd,
             node=core.node,
-            doorkeeper=core.entrance.authority,
+            doorkeeper=door,
         )
 
 

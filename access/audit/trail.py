@@ -10,7 +10,7 @@ from access.audit.journal import Journal
 from access.audit.selection import Selection, keeps_out
 from access.audit.writer import Clock
 from router.actions import Action
-from router.envelope import ANONYMOUS, Connection, Request, Response
+from router.envelope import ANONYMOUS, Connection, Request, Response, User
 from router.errors import RouterError
 from router.places import Place
 
@@ -62,6 +62,17 @@ class Trail:
                 controller="", action="", connection=connection, request_id=request_id
             )
             self._journal.put(_entry(request, (), error.id, error.status, self._clock()))
+
+    def let_in(self, connection: Connection, kuid: str) -> None:
+        """Note that a user logged in by connecting: `<wire>:connect`."""
+        request = Request(
+            controller=connection.wire,
+            action="connect",
+            connection=connection,
+            request_id="",
+            user=User(kuid),
+        )
+        self._journal.put(_entry(request, (), None, 200, self._clock()))
 
     def counts(self) -> Mapping[str, int]:
         """Entries `written` and `lost` so far, and `failures` of the disk."""
@@ -119,4 +130,6 @@ def _means(request: Request) -> str:
         return "application"
     if request.jwt is not None:
         return "apiKey" if request.jwt.startswith(_API_KEY) else "token"
-    return "none" if request.user.id == ANONYMOUS.id else "connection"
+    if request.user.id == ANONYMOUS.id:
+        return "none"
+    return "certificate" if request.connection.certified == request.user.id else "connection"

@@ -74,6 +74,23 @@ async def test_who_did_what_is_found_again_over_every_wire(tmp_path: Path, name:
     assert "s3cr3t" not in json.dumps([str(it) for it in entries(tmp_path / "data" / "audit")])
 
 
+async def test_whom_the_origin_keeps_out_is_kept(tmp_path: Path) -> None:
+    upgrade = {"Connection": "upgrade", "Upgrade": "websocket"}
+    with serving(tmp_path) as server:
+        for number, headers in enumerate(({}, upgrade)):
+            foreign = {"Origin": "https://evil.example", "X-Kuzzle-Request-Id": f"evil{number}"}
+            asked = urllib.request.Request(f"{server.url}/_now", headers={**foreign, **headers})
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(asked, timeout=BOUND_S)
+            refused.value.close()
+        async with wire(server, "websocket") as asking:
+            found = await search(asking, outcome="refused")
+    assert [(it["requestId"], it["address"], it["error"]) for it in found] == [
+        ("evil1", "127.0.0.1", "trivium.origin.refused"),
+        ("evil0", "127.0.0.1", "trivium.origin.refused"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [

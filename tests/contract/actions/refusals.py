@@ -334,6 +334,17 @@ def _documents_of_the_api() -> list[Step]:
     return steps
 
 
+def _audit() -> list[Step]:
+    # What searches find is told by the tests of the whole program.
+    ask: Payload = {"controller": "security", "action": "searchAudit"}
+    return [
+        _refused(
+            {**ask, "body": {"from": "yesterday"}}, "api.assert.invalid_argument", "in no time"
+        ),
+        _refused({**ask, "body": {"kuid": 1}}, "api.assert.invalid_type", "of no user"),
+    ]
+
+
 REFUSALS = [
     Step(
         about="a strict collection",
@@ -372,6 +383,7 @@ REFUSALS = [
     *_searches(),
     *_collections(),
     *_indexes_and_engines(),
+    *_audit(),
     *_singular(),
     *_plural(),
     *_documents_of_the_api(),

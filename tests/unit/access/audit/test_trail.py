@@ -173,6 +173,12 @@ class TestEntry:
         answer(kept, "auth:x", made=asked)
         assert [(it.by, it.kuid) for it in kept.entries] == [(by, user)]
 
+    def test_a_user_whom_a_certificate_names(self, kept: Kept) -> None:
+        mine = Connection("c1", "mqtt", certified="ada")
+        asked = request("auth:x").replace(connection=mine, user=User("ada"))
+        answer(kept, "auth:x", made=asked)
+        assert [it.by for it in kept.entries] == ["certificate"]
+
     def test_a_token_that_is_not_good_names_nobody(self, kept: Kept) -> None:
         asked = request("document:get").replace(jwt="forged")
         answer(kept, "document:get", "security.token.invalid", made=asked)
