@@ -52,7 +52,7 @@ class Audit:
                 controller="security",
                 name="searchAudit",
                 handler=self.search,
-                places=places.nowhere,
+                places=places.everywhere,
                 summary="Who did what to what on this router, the newest first.",
                 routes=(Route("POST", "/security/audit/_search"),),
                 arguments=_ARGUMENTS,

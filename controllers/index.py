@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from controllers import arguments
 from controllers.arguments import NAMED
 from controllers.kept_settings import KeptSettings
+from controllers.sight import Sight
 from controllers.writes import author
 from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import ABSENT, Json, JsonObject, Reply, Request
 from router.errors import RouterError
+from router.ports import Authority
 from storage.contract import Storage, Usage
 
 
@@ -21,6 +23,7 @@ class Indexes:
 
     storage: Storage
     settings: KeptSettings
+    authority: Authority
 
     async def create(self, request: Request) -> Reply:
         """Create an index; the answer carries no result."""
@@ -55,11 +58,14 @@ class Indexes:
         for collection in collections:
             await self.settings.forget(index, collection, author(request))
 
-    async def stats(self, _: Request) -> Json:
+    async def stats(self, request: Request) -> Json:
         """How many documents there are, and how many bytes they take."""
-        found: dict[str, list[Usage]] = {name: [] for name in self.storage.indexes()}
+        sight = Sight(self.authority, "index", "stats")
+        seen = sight.seen(request.user, self.storage.indexes())
+        found: dict[str, list[Usage]] = {name: [] for name in seen}
         for usage in await self.storage.usage():
-            found.setdefault(usage.index, []).append(usage)
+            if usage.index in found:
+                found[usage.index].append(usage)
         indexes: list[Json] = [_told(name, usages) for name, usages in found.items()]
         size = sum(usage.bytes for usages in found.values() for usage in usages)
         return {"indexes": indexes, "size": size}
@@ -71,9 +77,14 @@ class Indexes:
         return self.storage.has_index(index)
 
     async def list(self, request: Request) -> Json:
-        """All indexes, and how many collections each holds if asked."""
+        """All indexes that the caller may see, and how many collections each holds if asked."""
         await self.storage.catch_up()
-        names = self.storage.indexes()
+        sight, storage = Sight(self.authority, "index", "list"), self.storage
+        names = [
+            name
+            for name in storage.indexes()
+            if sight.sees(request.user, name, storage.collections(name))
+        ]
         result: JsonObject = {"indexes": [*names]}
         if request.flag("countCollection"):
             result["collections"] = {name: len(self.storage.collections(name)) for name in names}

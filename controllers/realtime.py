@@ -101,7 +101,8 @@ class Realtime:
     def _room_place(self, request: Request) -> Sequence[places.Place]:
         body = request.body
         place = self.notifier.rooms.place_of(body.get("roomId") if isinstance(body, dict) else None)
-        return () if place is None else (place,)
+        # Whoever is bound to places isn't told which rooms there are elsewhere.
+        return places.everywhere(request) if place is None else (place,)
 
     def _by_place(self) -> dict[Place, list[Room]]:
         found: dict[Place, list[Room]] = {}

@@ -155,7 +155,7 @@ class SpecificationActions:
                 controller="collection",
                 name="searchSpecifications",
                 handler=self.search,
-                places=places.nowhere,
+                places=places.everywhere,
                 summary="Find specifications by `index` and `collection`.",
                 routes=(Route("POST", "/validations/_search"),),
                 arguments=(*searches.ARGUMENTS, SCROLL),

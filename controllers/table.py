@@ -137,7 +137,7 @@ def _data(around: Surroundings) -> list[Action]:
         *SpecificationActions(
             storage, specifications, settings, private, Cursors(private, around.settings.scrolls)
         ).actions(),
-        *Indexes(storage, kept).actions(),
+        *Indexes(storage, kept, around.entrance.authority).actions(),
         *Documents(storage, settings, cursors, specifications).actions(),
         *cursors.actions(),
         *ManyDocuments(storage, settings).actions(),
@@ -162,5 +162,5 @@ def _device_manager(around: Surroundings) -> tuple[Action, ...]:
         imports=Imports(around.storage, around.engines, settings.device_manager.import_batch),
         settings=settings.documents,
     )
-    engine = EngineController(around.engines)
+    engine = EngineController(around.engines, around.entrance.authority)
     return (*plural.actions(), *singular.actions(), *engine.actions())

@@ -16,10 +16,18 @@ and the handler refuses it."""
 
 _NONE: Final[tuple[Place, ...]] = ()
 
+# No index can be called so.
+_ALL: Final[tuple[Place, ...]] = (("*", None),)
+
 
 def nowhere(_: Request) -> Sequence[Place]:
     """No place: the action is about none, or about all that there are."""
     return _NONE
+
+
+def everywhere(_: Request) -> Sequence[Place]:
+    """All places at once: a right that is bound to some doesn't do."""
+    return _ALL
 
 
 def named(request: Request) -> Sequence[Place]:

@@ -8,10 +8,12 @@ from typing import Final
 from controllers.arguments import NAMED
 from controllers.device_manager.engines import COLLECTIONS, CONFIG, Engines
 from controllers.device_manager.models import COMMONS
+from controllers.sight import Sight
 from controllers.writes import author
 from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, Request
+from router.ports import Authority
 
 _INDEX: Final = Argument("index", "string", "The engine's index.", required=True)
 _GROUP: Final = Argument("group", "string", "Whose models the engine sees; default `commons`.")
@@ -23,6 +25,7 @@ class EngineController:
     """Creates, brings up to date, lists and removes engines."""
 
     engines: Engines
+    authority: Authority
 
     async def create(self, request: Request) -> Json:
         """Make an index an engine."""
@@ -47,9 +50,16 @@ class EngineController:
         """Whether the index is an engine."""
         return {"exists": await self.engines.exists(request.name("index"))}
 
-    async def list(self, _: Request) -> Json:
-        """All engines."""
-        return {"engines": [*await self.engines.list()]}
+    async def list(self, request: Request) -> Json:
+        """All engines that the caller may see."""
+        sight = Sight(self.authority, "device-manager/engine", "list")
+        return {
+            "engines": [
+                engine
+                for engine in await self.engines.list()
+                if sight.sees(request.user, str(engine["index"]), COLLECTIONS)
+            ]
+        }
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
