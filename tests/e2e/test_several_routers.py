@@ -120,8 +120,9 @@ def test_indexes_collections_and_mappings_are_seen_by_the_other(
     assert gone["error"]["id"] == "services.storage.unknown_index"
 
 
+@pytest.mark.parametrize("attempt", range(2))
 def test_routers_that_start_together_make_each_collection_once(
-    tmp_path: Path, opensearch: OpenSearchServer
+    tmp_path: Path, opensearch: OpenSearchServer, attempt: int
 ) -> None:
     opensearch.wipe()
     chosen = ("--storage", f"opensearch:{opensearch.url}")
@@ -134,12 +135,12 @@ def test_routers_that_start_together_make_each_collection_once(
     try:
         assert [each.exception() for each in starting] == [None] * ROUTERS
         with ThreadPoolExecutor(ROUTERS) as pool:
-            path = "/_/device-manager/engine/fleet"
+            path = f"/_/device-manager/engine/fleet-{attempt}"
             made = list(pool.map(lambda server: ask(server, "POST", path), servers))
         assert {each["status"] for each in made} <= {200, 400}
         for number, server in enumerate(servers):
             body = an_asset(str(number))
-            result(server, "POST", "/_/device-manager/fleet/assets", body)
+            result(server, "POST", f"/_/device-manager/fleet-{attempt}/assets", body)
     finally:
         for server in servers:
             server.stop()

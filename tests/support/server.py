@@ -19,7 +19,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-START_BOUND_S = 60.0  # a busy OpenSearch takes a second for each of the first indexes
+START_BOUND_S = 30.0
 STOP_BOUND_S = 20.0
 PROGRAM = (sys.executable, "-m", "trivium")
 ROOT = Path(__file__).resolve().parents[2]
