@@ -269,6 +269,79 @@ class TestHandedOn:
         await refused(wire, nobody, "security.user.not_found", 404)
 
 
+class TestWhatIsRefused:
+    @pytest.fixture
+    async def limited(self, request: pytest.FixtureRequest) -> AsyncIterator[Server]:
+        limits = {"access.token_max_ttl_s": 7_200, "access.api_key_max_ttl_s": 7_200}
+        async with peopled(**limits) as started:
+            yield started
+
+    @pytest.mark.parametrize("name", ["http", "websocket", "mqtt-5"])
+    async def test_to_somebody_who_is_logged_in(self, limited: Server, name: str) -> None:
+        wire = await WIRES[name](limited.port, limited.mqtt_port)
+        jwt = (await result(wire, login(ROOT)))["jwt"]
+        making = {"controller": "auth", "action": "createApiKey", "body": {"description": "x"}}
+        await result(wire, {**making, "_id": "k1", "expiresIn": "1h", "jwt": jwt})
+        for asked, expected in REFUSALS:
+            answer = await wire.ask({**asked, "jwt": jwt})
+            assert answer["error"] is not None, asked
+            assert answer["error"]["id"] == expected, (asked, answer["error"])
+        long = await wire.ask(login(ROOT, expiresIn="3h"))
+        assert long["error"]["id"] == "security.token.ttl_exceeded"
+        await wire.close()
+
+    @pytest.mark.parametrize("name", ["websocket", "mqtt-5"])
+    async def test_cookies_where_there_are_none(self, server: Server, name: str) -> None:
+        wire = await WIRES[name](server.port, server.mqtt_port)
+        jwt = (await result(wire, login(ROOT)))["jwt"]
+        for asked in (login(ROOT), {**LOGOUT, "jwt": jwt}, {**REFRESH, "jwt": jwt}):
+            await refused(wire, {**asked, "cookieAuth": True}, "security.cookie.unsupported", 500)
+        await wire.close()
+
+    async def test_too_many_wrong_passwords(self, wire: Wire) -> None:
+        wrong = login({**ADA, "password": "wrong"})
+        for _ in range(5):
+            await refused(wire, wrong, "plugin.strategy.missing_user", 401)
+        await refused(wire, wrong, "api.process.too_many_logins_requests", 429)
+        await result(wire, login(ROOT))
+
+    async def test_credentials_of_a_user_who_is_not_there(self, server: Server, wire: Wire) -> None:
+        await server.core.register.users.keeping.delete("ada-id", Author())
+        await refused(wire, login(ADA), "plugin.strategy.unknown_kuid", 500)
+
+
+def _asked(controller: str, action: str, **arguments: Any) -> Payload:
+    return {"controller": controller, "action": action, **arguments}
+
+
+_BODY = {"description": "x"}
+_HERS = {"userId": "ada-id"}
+_INVALID = "api.assert.invalid_argument"
+_EXCEEDED = "security.token.ttl_exceeded"
+_TAKEN = "services.storage.document_already_exists"
+_UNKNOWN = "services.storage.unknown_query_keyword"
+_LIMIT = "services.storage.get_limit_exceeded"
+
+REFUSALS = [
+    (_asked("auth", "createToken", expiresIn="0"), _INVALID),
+    (_asked("auth", "createToken", expiresIn="3h"), _EXCEEDED),
+    (_asked("auth", "refreshToken", expiresIn="0"), _INVALID),
+    (_asked("auth", "refreshToken", expiresIn="3h"), _EXCEEDED),
+    (_asked("auth", "createApiKey", body=_BODY, expiresIn="soon"), _INVALID),
+    (_asked("auth", "createApiKey", body=_BODY), _EXCEEDED),
+    (_asked("auth", "createApiKey", body={}, expiresIn="1h"), "api.assert.missing_argument"),
+    (_asked("auth", "createApiKey", body=_BODY, expiresIn="1h", _id="k1"), _TAKEN),
+    (_asked("security", "createApiKey", body=_BODY, expiresIn="soon", **_HERS), _INVALID),
+    (_asked("security", "createApiKey", body={}, **_HERS), "api.assert.missing_argument"),
+    (_asked("security", "createApiKey", body=_BODY, _id="k1", **_HERS), _TAKEN),
+    (_asked("security", "deleteApiKey", _id="k1", **_HERS), "services.storage.not_found"),
+    (_asked("auth", "searchApiKeys", body={"nope": {}}), _UNKNOWN),
+    (_asked("auth", "searchApiKeys", body={}, size=20_000), _LIMIT),
+    (_asked("security", "searchApiKeys", body={"nope": {}}, **_HERS), _UNKNOWN),
+    (_asked("security", "searchApiKeys", body={}, size=20_000, **_HERS), _LIMIT),
+]
+
+
 class TestTheEndOfAUser:
     async def test_revoked_tokens(self, wire: Wire) -> None:
         jwt = (await result(wire, login(ROOT)))["jwt"]
