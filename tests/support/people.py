@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from access import standard
+from access.securities import Securities
 from access.users import NewUser
 from router.envelope import JsonObject
 from router.settings import Settings, load
@@ -31,19 +31,13 @@ async def add_user(core: Core, id: str, login: dict[str, str], *profiles: str) -
     await core.register.users.create(NewUser(id, content, {"local": {**login}}, Author()))
 
 
-async def restrict(core: Core) -> None:
-    """Put the standard rights in force."""
-    for name, role in standard.STANDARD_ROLES.items():
-        await core.register.roles.write("create_or_replace", name, role, Author())
-
-
 @contextlib.asynccontextmanager
 async def peopled(app: App | None = None, **flags: object) -> AsyncIterator[Server]:
     """A router in memory that root administers, and that ada may log in to."""
     async with running(app or App(), settings(**flags), MemoryStorage()) as server:
         await add_user(server.core, "root-id", ROOT, "admin")
         await add_user(server.core, "ada-id", ADA, "default")
-        await restrict(server.core)
+        await Securities(server.core.register).restrict(Author())
         yield server
 
 

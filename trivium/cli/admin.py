@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from access import standard
-from access.register import Register, make_register
+from access.register import make_register
+from access.securities import Securities
 from access.users import NewUser
 from router.errors import RouterError
 from router.settings import Settings
@@ -70,17 +71,10 @@ async def _create(username: str, password: str, settings: Settings) -> None:
         if register.directory.has_admin:
             raise AdminError("there is an administrator already")
         # Should this be cut short, nobody may do anything until it is done again.
-        await _restrict(register)
+        await Securities(register).restrict(Author())
         login = {"username": username, "password": password}
         admin = NewUser(username, {"profileIds": [standard.ADMIN]}, {"local": {**login}}, Author())
         await register.users.create(admin, as_first_admin=True)
     finally:
         register.close()
         await private.close()
-
-
-async def _restrict(register: Register) -> None:
-    for name, role in standard.STANDARD_ROLES.items():
-        await register.roles.write("create_or_replace", name, role, Author())
-    for name, profile in standard.STANDARD_PROFILES.items():
-        await register.profiles.write("create_or_replace", name, profile, Author())
