@@ -15,7 +15,7 @@ from controllers.writes import author
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
-from router.places import nowhere
+from router.places import everywhere, nowhere
 from router.settings import AccessSettings
 
 _USER: Final = Argument("userId", "string", "The user that the key speaks for.", required=True)
@@ -162,7 +162,7 @@ class ApiKeyActions:
                 controller="security",
                 name="createApiKey",
                 handler=self.create_of_user,
-                places=nowhere,
+                places=everywhere,
                 summary="A key that speaks for a user; it is shown this once.",
                 routes=(Route("POST", "/users/:userId/api-keys/_create"),),
                 arguments=(_USER, *_NEW),
@@ -174,7 +174,7 @@ class ApiKeyActions:
                 controller="security",
                 name="deleteApiKey",
                 handler=self.delete_of_user,
-                places=nowhere,
+                places=everywhere,
                 summary="Delete a key of a user; it is refused from now on.",
                 routes=(Route("DELETE", "/users/:userId/api-keys/:_id"),),
                 arguments=(_USER, _ID, arguments.REFRESH),
@@ -190,7 +190,7 @@ class ApiKeyActions:
                 controller="security",
                 name="revokeTokens",
                 handler=self.revoke_tokens,
-                places=nowhere,
+                places=everywhere,
                 summary="End all tokens of a user; API keys go on.",
                 routes=(Route("DELETE", "/users/:_id/tokens"),),
                 arguments=(Argument("_id", "string", "Id of the user.", required=True),),
@@ -201,7 +201,7 @@ class ApiKeyActions:
                 controller="security",
                 name="searchApiKeys",
                 handler=self.search_of_user,
-                places=nowhere,
+                places=everywhere,
                 summary="The keys of a user.",
                 routes=(Route("POST", "/users/:userId/api-keys/_search"),),
                 arguments=(_USER, arguments.FROM, arguments.SIZE, arguments.LANG),

@@ -57,7 +57,7 @@ class SecuritiesController:
                 controller="admin",
                 name="loadSecurities",
                 handler=self.load,
-                places=places.nowhere,
+                places=places.everywhere,
                 summary="Create or replace roles and profiles, and create users.",
                 routes=routes("POST /admin/_loadSecurities"),
                 arguments=(
@@ -84,7 +84,7 @@ class SecuritiesController:
                 controller="admin",
                 name="resetSecurity",
                 handler=self.reset,
-                places=places.nowhere,
+                places=places.everywhere,
                 summary="Delete all users, profiles and roles but those of a first start.",
                 routes=routes("POST /admin/_resetSecurity"),
                 result="`{deletedUsers, deletedProfiles, deletedRoles}`",
