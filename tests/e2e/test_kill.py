@@ -6,6 +6,10 @@ import asyncio
 import contextlib
 import os
 import random
+import resource
+import statistics
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,8 +105,8 @@ async def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
             await check(server, ledger)
         assert ledger.total > KILLS * 10
         assert len(ledger.acknowledged) == len(CALLERS) * ASSETS_PER_WIRE
-        # A start under a second, as CPU time: how long it waits for a core is the machine's.
-        assert slowest < 1
+        # As CPU time, and against what its libraries alone take: the rest is the machine's.
+        assert slowest < 4 * statistics.median(_libraries_alone() for _ in range(3))
     finally:
         server.kill()
 
@@ -116,6 +120,15 @@ async def _prepare(server: Server) -> None:
             body = {"model": "Truck", "reference": asset, "metadata": {"counter": 0}}
             assert (await wire.ask(_request("create", asset, body)))["status"] == 200
     await wire.close()
+
+
+def _libraries_alone() -> float:
+    """CPU seconds that Python takes to load the libraries a router is made of."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    loading = "import aiohttp.web, apsw, pydantic, structlog, uvloop, websockets"
+    subprocess.run([sys.executable, "-c", loading], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _cpu_seconds(server: Server) -> float:

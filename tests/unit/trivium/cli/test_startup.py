@@ -23,6 +23,15 @@ def test_serving_loads_no_rich_but_others_may():
     )
 
 
+def test_signing_tokens_loads_no_cryptography_but_others_may():
+    run(
+        "import sys\nfrom trivium.cli.startup import quicken, settle\nquicken()\n"
+        "import access.signing\nsettle()\n"
+        "assert 'jwt' in sys.modules\nassert 'cryptography' not in sys.modules\n"
+        "import cryptography.x509"
+    )
+
+
 def test_garbage_is_collected_again_afterwards():
     run(
         "import gc\nfrom trivium.cli.startup import quicken, settle\n"
