@@ -4,29 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-USERS = "needs a user; anonymous is the only one in this version"
 LATER = "an action of a later version"
 
 LEFT_OUT: dict[str, str] = {
-    **dict.fromkeys(
-        [
-            "auth:login bad password",
-            "auth:login no body",
-            "auth:login unknown strategy",
-            "auth:login expiresIn",
-            "auth:login cookieAuth",
-            "auth:refreshToken",
-            "auth:login",
-            "auth:logout",
-            "auth:getCurrentUser",
-            "token after logout",
-            "document:create id as user",
-            "document:update as user",
-            "asset:create wait_for as user",
-            "asset:update as user",
-        ],
-        USERS,
-    ),
     **dict.fromkeys(
         [
             "server:getConfig",
@@ -37,15 +17,17 @@ LEFT_OUT: dict[str, str] = {
         ],
         LATER,
     ),
-    "asset:delete": "deletes what a user created",
-    "asset:search": "searches what a user created",
 }
 
 DIFFERENT: dict[str, str] = {
     "server:info GET /_serverInfo": "lists our routes and services",
     "server:info": "lists our routes and services",
     **dict.fromkeys(
-        ["security:createFirstAdmin reset", "security:createUser default profile"],
+        [
+            "security:createFirstAdmin reset",
+            "security:createUser default profile",
+            "auth:getCurrentUser",
+        ],
         "a user's stamp names who created it, as that of any document",
     ),
     **dict.fromkeys(
@@ -104,8 +86,24 @@ UNRECORDED: dict[str, dict[str, Any]] = {
         "_id": "d4",
         "body": {"changes": {"n": 4}, "default": {"name": "four"}},
     },
+    "document:update as user": {
+        "controller": "document",
+        "action": "update",
+        "index": "golden",
+        "collection": "c",
+        "_id": "d1",
+        "body": {"nested": {"b": [7], "z": 9}},
+    },
+    "auth:refreshToken": {
+        "controller": "auth",
+        "action": "login",
+        "strategy": "local",
+        "body": {"username": "golden", "password": "golden-pass"},
+    },
+    "token after logout": {"controller": "auth", "action": "logout"},
 }
-"""What the peer was asked right before an exchange, without a record of it."""
+"""What the peer was asked right before an exchange, without a record of it; in the name that the
+exchange itself is asked in."""
 
 BY_CHANCE = {"document:search GET": "one hit of many, unsorted: which one is nobody's promise"}
 """Searches whose hits are compared without their content."""

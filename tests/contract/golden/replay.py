@@ -17,6 +17,29 @@ def exchanges(name: str) -> list[dict[str, Any]]:
     return recorded
 
 
+class OurTokens:
+    """The tokens that we give out, each in the place of the one that the peer gave out."""
+
+    def __init__(self) -> None:
+        self._ours: dict[str, str] = {}
+
+    def put(self, recorded: str, ours: str) -> None:
+        """Take one for the other from now on."""
+        self._ours[recorded] = ours
+
+    def learn(self, recorded: Any, answered: Any) -> None:
+        """Put what a log-in gave; does nothing with any other answer."""
+        result = recorded.get("result")
+        if isinstance(result, dict) and "jwt" in result:
+            self.put(result["jwt"], answered["result"]["jwt"])
+
+    def inside(self, sent: str) -> str:
+        """A recorded request as it has to be sent to us."""
+        for recorded, ours in self._ours.items():
+            sent = sent.replace(recorded, ours)
+        return sent
+
+
 def differences(recorded: Any, answered: Any) -> list[str]:
     """What a client of the peer would notice, one line each."""
     if not isinstance(recorded, dict) or not isinstance(answered, dict):

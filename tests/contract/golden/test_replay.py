@@ -12,7 +12,7 @@ import pytest
 import websockets
 
 from tests.contract.golden.differences import BY_CHANCE, DIFFERENT, LEFT_OUT, UNRECORDED
-from tests.contract.golden.replay import differences, exchanges
+from tests.contract.golden.replay import OurTokens, differences, exchanges
 from tests.support.fleet import fleet_app, fleet_settings
 from tests.support.wires import HttpWire, MqttWire
 from trivium.server import Server, running
@@ -29,6 +29,15 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         yield server
 
 
+@pytest.fixture
+async def peopled(server: Server) -> Server:
+    """The same server with the user whom the peer had; everybody may still do everything."""
+    login = {"username": "golden", "password": "golden-pass"}
+    body: Any = {"content": {"profileIds": ["admin"], "name": "G"}, "credentials": {"local": login}}
+    await server.sdk.of("security").createUser(_id="golden-user", body=body)
+    return server
+
+
 def judge(wire: str, found: dict[str, list[str]]) -> None:
     """Every difference is explained, and every explanation still needed."""
     explained = {name for name in found if name in DIFFERENT or f"{wire}/{name}" in DIFFERENT}
@@ -38,18 +47,17 @@ def judge(wire: str, found: dict[str, list[str]]) -> None:
         pytest.fail("\n".join(["unexplained:", *unexplained, "no longer so:", *needless]))
 
 
-async def test_http(server: Server) -> None:
+async def test_http(peopled: Server) -> None:
     found: dict[str, list[str]] = {}
+    tokens = OurTokens()
     for exchange in exchanges("http"):
         if exchange["name"] in LEFT_OUT:
             continue
         if exchange["name"] in UNRECORDED:
-            wire = await HttpWire(server.port, routes=False).open()
-            assert (await wire.ask(UNRECORDED[exchange["name"]]))["status"] == 200
-            await wire.close()
-        asked = exchange["request"]
-        answer = await _raw_http(server.port, asked)
+            await _unrecorded(peopled.port, exchange, tokens)
+        answer = await _raw_http(peopled.port, exchange["request"], tokens)
         recorded = exchange["response"]["body"]
+        tokens.learn(recorded, answer)
         if exchange["name"] in BY_CHANCE:
             for hit in recorded["result"]["hits"] + answer["result"]["hits"]:
                 del hit["_source"]
@@ -57,25 +65,42 @@ async def test_http(server: Server) -> None:
     judge("http", found)
 
 
-async def test_websocket(server: Server) -> None:
+async def _unrecorded(port: int, exchange: dict[str, Any], tokens: OurTokens) -> None:
+    payload = {**UNRECORDED[exchange["name"]]}
+    bearer = exchange["request"]["headers"].get("Authorization", "").removeprefix("Bearer ")
+    if bearer and payload["action"] != "login":
+        payload["jwt"] = tokens.inside(bearer)
+    wire = await HttpWire(port, routes=False).open()
+    answer = await wire.ask(payload)
+    await wire.close()
+    assert answer["status"] == 200
+    if payload["action"] == "login":
+        tokens.put(bearer, answer["result"]["jwt"])
+
+
+async def test_websocket(peopled: Server) -> None:
     found: dict[str, list[str]] = {}
-    async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as socket:
+    tokens = OurTokens()
+    async with websockets.connect(f"ws://127.0.0.1:{peopled.port}/") as socket:
         for exchange in exchanges("websocket"):
             if exchange["name"] in LEFT_OUT:
                 continue
-            sent: str = exchange["sent"]
+            sent = tokens.inside(exchange["sent"])
             await socket.send(sent.encode() if exchange["sentBinary"] else sent)
             answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
             recorded = exchange["received"][0]["json"] if exchange["received"] else None
             found[exchange["name"]] = differences(recorded, answer)
             if recorded is None:
                 found[exchange["name"]] = ["the peer is silent"]
+            else:
+                tokens.learn(recorded, answer)
     judge("websocket", found)
 
 
-async def test_mqtt(server: Server) -> None:
+async def test_mqtt(peopled: Server) -> None:
     found: dict[str, list[str]] = {}
-    wire = await MqttWire(server.mqtt_port).open()
+    tokens = OurTokens()
+    wire = await MqttWire(peopled.mqtt_port).open()
     try:
         for exchange in exchanges("mqtt"):
             if exchange["name"] in LEFT_OUT or "publish" not in exchange:
@@ -83,7 +108,9 @@ async def test_mqtt(server: Server) -> None:
             if not exchange["received"]:
                 continue
             recorded: dict[str, Any] = exchange["received"][0]["json"]
-            answer = await wire.tell(exchange["publish"]["payload"], exchange["publish"]["qos"])
+            sent = tokens.inside(exchange["publish"]["payload"])
+            answer = await wire.tell(sent, exchange["publish"]["qos"])
+            tokens.learn(recorded, answer)
             found[exchange["name"]] = differences(recorded, answer)
     finally:
         await wire.close()
@@ -99,7 +126,7 @@ async def test_restricted(server: Server) -> None:
     asset = {"model": "Container", "reference": "golden1"}
     await sdk.of("device-manager/assets").create(engineId="engine-ayse", body=asset)
     found: dict[str, list[str]] = {}
-    tokens: dict[str, str] = {}
+    tokens = OurTokens()
     async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as socket:
         for exchange in exchanges("restricted"):
             if "sent" in exchange:
@@ -107,29 +134,20 @@ async def test_restricted(server: Server) -> None:
                 answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
                 recorded = exchange["received"][0]["json"]
             else:
-                answer = await _raw_http(server.port, _with_our_token(exchange["request"], tokens))
+                answer = await _raw_http(server.port, exchange["request"], tokens)
                 recorded = exchange["response"]["body"]
-            if "jwt" in (recorded.get("result") or {}):
-                tokens[recorded["result"]["jwt"]] = answer["result"]["jwt"]
+            tokens.learn(recorded, answer)
             found[exchange["name"]] = differences(recorded, answer)
             if recorded["error"] and "props" in recorded["error"]:
                 assert answer["error"]["props"] == recorded["error"]["props"], exchange["name"]
     judge("restricted", found)
 
 
-def _with_our_token(asked: dict[str, Any], tokens: dict[str, str]) -> dict[str, Any]:
-    given = asked["headers"].get("Authorization", "")
-    ours = tokens.get(given.removeprefix("Bearer "))
-    if ours is None:
-        return asked
-    return {**asked, "headers": {**asked["headers"], "Authorization": f"Bearer {ours}"}}
-
-
-async def _raw_http(port: int, asked: dict[str, Any]) -> Any:
+async def _raw_http(port: int, asked: dict[str, Any], tokens: OurTokens) -> Any:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
     head = f"{asked['method']} {asked['path']} HTTP/1.1\r\n"
     headers = {**asked["headers"], "Connection": "close"}
-    head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head += "".join(f"{name}: {tokens.inside(value)}\r\n" for name, value in headers.items())
     writer.write(head.encode() + b"\r\n" + asked["body"].encode())
     answer = await asyncio.wait_for(reader.read(), 10)
     writer.close()
