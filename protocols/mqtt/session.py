@@ -46,6 +46,7 @@ from router.connections import Notification
 from router.envelope import Connection, Request, Response, refusal
 
 BAD_FRAME: Final = "network.mqtt.unexpected_error"
+
 PACKETS_PER_TURN: Final = 128
 """Packets read before other clients have their turn; a read may bring 100 000 small ones."""
 
@@ -331,9 +332,8 @@ class Session:
             request = read_request(packet, self.connection, self._terms.frame)
         except BadFrameError as error:
             self.refused.append("bad_frame")
-            self._answers.answer(
-                packet, refusal(error.as_refusal(BAD_FRAME), request_id=error.request_id)
-            )
+            refused = refusal(error.as_refusal(BAD_FRAME), request_id=error.request_id)
+            self._answers.answer(packet, refused)
             if receipt is not None:
                 self._inbox.settle(receipt)
             return
@@ -366,9 +366,8 @@ class Session:
             properties = self._writer.problem(
                 f"only exact topics other than {self._terms.request_topic} can be subscribed to"
             )
-        self._writer.send(
-            Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
-        )
+        answer = Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
+        self._writer.send(answer)
 
     def _on_unsubscribe(self, packet: Unsubscribe) -> None:
         reasons = self._subscriptions.remove(packet)
