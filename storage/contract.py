@@ -350,6 +350,10 @@ class Storage(Protocol):
     async def changes(self, since: int, limit: int = 1000) -> list[Change]:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
 
+    async def newest(self) -> int:
+        """Where the feed is by now: `changes` since then tells what is written later, and nothing
+        of what this engine acknowledged before."""
+
 
 def not_found(write_or_id: str, index: str, collection: str) -> RouterError:
     """The error for a document that isn't there."""

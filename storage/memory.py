@@ -256,6 +256,10 @@ class MemoryStorage:
         # A row's seq is its place, counted from one.
         return [_detached(change) for change in self._changes[start : start + limit]]
 
+    async def newest(self) -> int:
+        """Where the feed is by now."""
+        return len(self._changes)
+
     # -- inside ---------------------------------------------------------------------------
 
     def _write(self, write: Write) -> Written:

@@ -208,6 +208,11 @@ class Feed:
             raise RouterError("trivium.feed.gone", since)
         return rows
 
+    async def newest(self) -> int:
+        """The seq below which no row can still come. Raises: faults."""
+        await self.settled()
+        return await self._checkpoint() + 1
+
     async def rows(self, since: int, limit: int) -> list[Change]:
         """The rows after `since` that there are. Raises: faults."""
         await self.settled()

@@ -317,6 +317,11 @@ class OpenSearchStorage:
         with telling():
             return await self._opened.feed.read(since, limit)
 
+    async def newest(self) -> int:
+        """Where the feed is by now."""
+        with telling():
+            return await self._opened.feed.newest()
+
     async def page(self, index: str, collection: str, after_id: str, size: int) -> list[Document]:
         """The next documents in the order of their ids. See `storage.transfer.Transferable`."""
         if not after_id:

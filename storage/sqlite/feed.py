@@ -137,6 +137,12 @@ def read(connection: apsw.Connection, since: int, limit: int) -> list[Change]:
     return rows(connection, since, limit)
 
 
+def newest(connection: apsw.Connection) -> int:
+    """The number of the last row, which is never pruned; 0 without any."""
+    last: int = connection.execute("SELECT coalesce(max(seq), 0) FROM changes").get
+    return last
+
+
 def rows(connection: apsw.Connection, since: int, limit: int) -> list[Change]:
     """The rows after `since` that there are, in order, at most so many."""
     feed = identity(connection)

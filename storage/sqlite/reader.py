@@ -70,6 +70,13 @@ class Reader:
             raise unexpected(error) from error
         return changes
 
+    def newest(self) -> int:
+        """The number of the feed's last row; 0 without any."""
+        try:
+            return feed.newest(self._connection)
+        except apsw.Error as error:
+            raise unexpected(error) from error
+
     def page(self, collection: Collection, after_id: str, size: int) -> list[Document]:
         """The next documents in the order of their ids."""
         return transfer.page(self._connection, collection, after_id, size)

@@ -278,6 +278,10 @@ class SqliteStorage:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
         return self._reader.changes(since, limit)
 
+    async def newest(self) -> int:
+        """Where the feed is by now."""
+        return self._reader.newest()
+
     async def page(self, index: str, collection: str, after_id: str, size: int) -> list[Document]:
         """The next documents in the order of their ids. See `storage.transfer.Transferable`."""
         return self._reader.page(self._ledger.catalog.find(index, collection), after_id, size)

@@ -134,3 +134,15 @@ async def test_updates_that_were_written_together_have_a_row_each(storage: Stora
             assert row.whole == after
         after = document_before(row, after)
     assert after is None
+
+
+async def test_where_it_is_now_tells_what_comes_later(storage: Storage) -> None:
+    at_first = await storage.newest()
+    await put(storage, "one", {})
+    since = await storage.newest()
+    assert [row.id for row in await storage.changes(at_first)] == ["one"]
+    assert await storage.changes(since) == []
+    await storage.write(a_write("delete", "one"))
+    await put(storage, "two", {})
+    assert [row.id for row in await storage.changes(since)] == ["one", "two"]
+    assert await storage.newest() > since
