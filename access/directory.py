@@ -11,7 +11,8 @@ import msgspec
 import structlog
 
 from access import profiles, roles, standard
-from access.places import INDEX, KINDS, MAPPINGS, PROFILES, ROLES, USERS, Kind
+from access.first_admin import is_taken
+from access.places import CONFIG, INDEX, KINDS, MAPPINGS, PROFILES, ROLES, USERS, Kind
 from access.profiles import Profile
 from access.rights import Grant, Rights
 from access.roles import Role
@@ -47,7 +48,8 @@ class Directory:
     """Roles and profiles, all of them, and the users that were asked for lately.
 
     Whoever writes to the private store tells it (`learn`, `forget`), so that a change counts from
-    the next request; of what other routers wrote it hears by the feed (`hear`).
+    the next request; of what other routers wrote it hears by the feed (`hear`). Everybody who
+    writes, or takes in what was written, holds the lock, so that nothing older comes after.
 
     Args:
         private: The private store.
@@ -61,7 +63,6 @@ class Directory:
         self._admins: set[str] = set()
         self._rights: dict[tuple[str, ...], Rights] = {}
         self._accounts: OrderedDict[str, Account | None] = OrderedDict()
-        self._is_stale = False
         self._changed = 0
         self._listeners: list[Callable[[], None]] = []
 
@@ -71,9 +72,8 @@ class Directory:
         return bool(self._admins)
 
     async def admin_exists(self) -> bool:
-        """The same, after a look at what other routers wrote."""
-        await self._catch_up()
-        return self.has_admin
+        """The same, after a look at what other routers wrote unless there is one."""
+        return self.has_admin or await is_taken(self._private)
 
     async def prepare(self) -> None:
         """Make the collections and, in a store without roles, the first documents; then read.
@@ -84,17 +84,18 @@ class Directory:
             # One that Kuzzle made keeps its own mapping.
             if not self._private.has_collection(INDEX, kind):
                 await self._private.create_collection(INDEX, kind, MAPPINGS[kind])
+        if not self._private.has_collection(INDEX, CONFIG):
+            await self._private.create_collection(INDEX, CONFIG, MAPPINGS[CONFIG])
         if await self._private.count([(INDEX, ROLES)], Search()) == 0:
             await self._fill()
         await self._read()
 
     def known(self, id: str) -> Account | None:
         """The user of that id, if it is remembered; if not, `account` has to be asked."""
-        return None if self._is_stale else self._accounts.get(id)
+        return self._accounts.get(id)
 
     async def account(self, id: str) -> Account | None:
         """The user of that id; None if there is none. The anonymous one is always there."""
-        await self._catch_up()
         if id in self._accounts:
             self._accounts.move_to_end(id)
             return self._accounts[id]
@@ -134,15 +135,24 @@ class Directory:
         self._change(kind, id)
         self._drop(kind, id)
 
-    def hear(self, changes: Sequence[Change]) -> None:
-        """Take in what other routers wrote; it is read when somebody is next asked for."""
-        if any(each.index == INDEX and each.collection in KINDS for each in changes):
-            self._is_stale = True
-            self._tell()
+    async def hear(self, changes: Sequence[Change]) -> None:
+        """Take in what other routers wrote; what they changed is read anew.
+
+        Raises:
+            RouterError: That of the store; hear the same again then.
+        """
+        for kind in KINDS:
+            place = (INDEX, kind)
+            ids = {each.id: None for each in changes if (each.index, each.collection) == place}
+            if ids:
+                async with self.lock:
+                    await self._hear_of(kind, [*ids])
 
     async def refresh(self) -> None:
-        """Read everything anew."""
-        await self._read()
+        """Read everything anew. Raises: that of the store."""
+        async with self.lock:
+            await self._read()
+            self._tell()
 
     def _change(self, kind: Kind, id: str) -> None:
         self._changed += 1
@@ -164,9 +174,13 @@ class Directory:
         elif kind == ROLES:
             self.roles.pop(id, None)
 
-    async def _catch_up(self) -> None:
-        if self._is_stale:
-            await self._read()
+    async def _hear_of(self, kind: Kind, ids: Sequence[str]) -> None:
+        found = await self._private.mget(INDEX, kind, ids)
+        for one, document in zip(ids, found, strict=True):
+            if document is None:
+                self.forget(kind, one)
+            else:
+                self.learn(kind, document)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -184,13 +198,9 @@ class Directory:
             await self._private.refresh(INDEX, kind)
 
     async def _read(self) -> None:
-        self._is_stale = False
-        changed = self._changed
         found = {kind: await self._all(kind) for kind in (ROLES, PROFILES)}
         admins = await self._all(USERS, Search(query=Terms("profileIds", (standard.ADMIN,))))
-        if changed != self._changed:
-            self._is_stale = True  # something was written meanwhile, and isn't in what was read
-            return
+        self._changed += 1
         self.roles.clear()
         self.profiles.clear()
         self._rights.clear()

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from access import standard
+from access import first_admin, standard
 from access.credentials import STRATEGY, Credentials
 from access.directory import Directory, profile_ids_of
 from access.keeping import Keeping
@@ -55,16 +55,13 @@ class Users:
         """
         await self._check_credentials(user)
         self._check_profiles(user.id, user.content)
+        private = self.keeping.private
         async with self.directory.lock:
-            if as_first_admin and self.directory.has_admin:
-                raise RouterError("api.process.admin_exists")
-            try:
-                document = await self.keeping.write("create", user.id, user.content, user.author)
-            except RouterError as error:
-                if error.id == "services.storage.document_already_exists":
-                    raise RouterError("security.user.already_exists", user.id) from error
-                raise
+            vacancy = await first_admin.find(private) if as_first_admin else None
+            document = await self._write_new(user)
         try:
+            if vacancy is not None:
+                await first_admin.take(private, vacancy, user.id)
             await self._add_credentials(user)
         except BaseException:
             async with self.directory.lock:
@@ -121,6 +118,14 @@ class Users:
         if any(each not in self.directory.profiles for each in profile_ids_of(content)):
             raise RouterError("security.user.cannot_hydrate", id)
 
+    async def _write_new(self, user: NewUser) -> Document:
+        try:
+            return await self.keeping.write("create", user.id, user.content, user.author)
+        except RouterError as error:
+            if error.id == "services.storage.document_already_exists":
+                raise RouterError("security.user.already_exists", user.id) from error
+            raise
+
     async def _check_credentials(self, user: NewUser) -> None:
         for strategy, given in user.credentials.items():
             if strategy != STRATEGY:
@@ -135,8 +140,8 @@ class Users:
             await self.credentials.create(user.id, _object(given), user.author)
 
 
-def first_admin(content: JsonObject) -> JsonObject:
-    """The content of the first administrator."""
+def administrator(content: JsonObject) -> JsonObject:
+    """The content of an administrator."""
     return {**content, "profileIds": [standard.ADMIN]}
 
 

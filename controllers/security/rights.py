@@ -11,7 +11,7 @@ from access.directory import Account, Directory
 from access.places import KINDS
 from access.register import Register
 from access.securities import Securities
-from access.users import first_admin
+from access.users import administrator
 from controllers.security import asked
 from controllers.security.asked import by, routes, seen, shown
 from controllers.security.users import CREATED, new_user, without_profiles
@@ -52,7 +52,7 @@ class RightsController:
         register = self.register
         if await register.directory.admin_exists():
             raise RouterError("api.process.admin_exists")
-        content = first_admin(without_profiles(request))
+        content = administrator(without_profiles(request))
         if not request.body_field("credentials").get("local"):
             # Nobody could log in, and nobody could make another one.
             raise RouterError("api.assert.missing_argument", "body.credentials.local")

@@ -76,7 +76,7 @@ class TestDirectory:
         assert register.directory.has_admin
         await register.users.delete("ada", BY)
         assert not register.directory.has_admin
-        other.directory.hear(await register.directory._private.changes(0))
+        await other.directory.hear(await register.directory._private.changes(0))
         assert (await other.directory.account("root")).profile_ids == ("default",)
         assert not other.directory.has_admin
         other.close()
