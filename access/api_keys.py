@@ -113,7 +113,8 @@ class ApiKeys:
             RouterError: `security.token.invalid`; that of the store, if it can't be asked.
         """
         session = self._sessions.of_text(text)
-        if session is None:
+        # The id of a key that was deleted may by now be that of this one.
+        if session is None or session.is_revoked:
             session = await self._load(text)
             self._sessions.remember(text, session)
         session.check(self._clock())
@@ -156,6 +157,16 @@ class ApiKeys:
         self._sessions.revoke(
             [SESSION + change.id for change in changes if change.action == "delete"]
         )
+
+    async def recheck(self) -> None:
+        """End the keys in use that the store has no longer; for when changes were missed."""
+        self._sessions.forget_texts()
+        ids = [each.id.removeprefix(SESSION) for each in self._sessions.of_kind("api key")]
+        for start in range(0, len(ids), _PAGE):
+            part = ids[start : start + _PAGE]
+            found = await self._storage.mget(INDEX, API_KEYS, part)
+            gone = [one for one, document in zip(part, found, strict=True) if document is None]
+            self._sessions.revoke([SESSION + one for one in gone])
 
     # -- inside -------------------------------------------------------------------------
 

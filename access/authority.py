@@ -128,7 +128,7 @@ class Authority:
 
     async def _session(self, text: str) -> Session:
         session = self._sessions.of_text(text)
-        if session is not None and not session.single_use:
+        if session is not None and not session.single_use and not session.is_revoked:
             session.check(self._clock())
             return session
         if text.startswith(api_keys.PREFIX):

@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -16,6 +16,9 @@ from router.errors import RouterError
 REVOKED: Final = "The token was revoked, or this router never gave it out. Log in again."
 EXPIRED: Final = "Token expired"
 """The text by which the C# SDK knows it; the id is what the others go by."""
+
+
+Kind: TypeAlias = Literal["login", "api key", "connection"]
 
 
 class Session(msgspec.Struct, weakref=True, kw_only=True, eq=False):
@@ -33,7 +36,7 @@ class Session(msgspec.Struct, weakref=True, kw_only=True, eq=False):
 
     id: str
     kuid: str
-    kind: Literal["login", "api key", "connection"]
+    kind: Kind
     expires_at_ms: float = math.inf
     single_use: bool = False
     is_refreshed: bool = False
@@ -90,19 +93,31 @@ class Sessions:
         """The session of that id, if it is in use."""
         return self._alive.get(id)
 
+    def of_kind(self, kind: Kind) -> list[Session]:
+        """All sessions in use of this kind."""
+        return [session for session in self._alive.values() if session.kind == kind]
+
     def of_user(self, kuid: str) -> list[Session]:
         """All sessions in use that speak for this user."""
         return [session for session in self._alive.values() if session.kuid == kuid]
 
     def add(self, session: Session) -> Session:
         """Take a session in; returns the one that is already in use under its id, if any."""
-        return self._alive.setdefault(session.id, session)
+        known = self._alive.get(session.id)
+        if known is not None and not known.is_revoked:
+            return known
+        self._alive[session.id] = session
+        return session
 
     def remember(self, text: str, session: Session) -> None:
         """From now on `of_text` knows this text."""
         self._texts[text] = session
         if len(self._texts) > self._texts_max:
             self._texts.popitem(last=False)
+
+    def forget_texts(self) -> None:
+        """Know no text from now on: each has to be verified again."""
+        self._texts.clear()
 
     def revoke(self, ids: Iterable[str]) -> None:
         """End these sessions, wherever they are in use. Ids that aren't in use are fine."""

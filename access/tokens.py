@@ -77,6 +77,7 @@ class Tokens:
         self._sessions = sessions
         self._settings = settings
         self._clock = clock
+        self._name = secrets.token_hex(8)
 
     async def prepare(self) -> None:
         """Make ready; call once the store is open. Raises: KeyringError, RouterError."""
@@ -140,6 +141,7 @@ class Tokens:
             "userId": kuid,
             "expiresAt": int(self._clock()) + _RETIRED_MS,
             "revoked": True,
+            "by": self._name,
         }
         await self._storage.write(_write("create_or_replace", _MARK + kuid, mark))
         while found := await self._find(Terms("userId", (kuid,)), besides=_MARK + kuid):
@@ -154,13 +156,26 @@ class Tokens:
             await self._delete(found)
         await self._forget_keys(now)
 
+    async def recheck(self) -> None:
+        """End the tokens in use that the store has no longer, and the connections of users whose
+        tokens were all revoked in the last hour; for when changes were missed."""
+        ids = [each.id for each in self._sessions.of_kind("login")]
+        for one, document in await self._stored(ids):
+            if document is None:
+                self._sessions.revoke([one])
+        connections = self._sessions.of_kind("connection")
+        marks = await self._stored([_MARK + kuid for kuid in {one.kuid for one in connections}])
+        marked = {one.removeprefix(_MARK) for one, document in marks if document is not None}
+        self._sessions.revoke([one.id for one in connections if one.kuid in marked])
+
     def hear(self, changes: Sequence[Change]) -> None:
         """Take in what other routers wrote into the collection of tokens."""
         for change in changes:
             if change.action == "delete":
                 self._sessions.revoke([change.id])
             elif change.id.startswith(_MARK):
-                self._end_all_of(change.id.removeprefix(_MARK))
+                # Logins have rows of their own; who logged in since goes on.
+                self._end_connections_of(change)
             elif change.changes is not None:
                 session = self._sessions.of_id(change.id)
                 if session is not None and change.action == "update":
@@ -250,6 +265,18 @@ class Tokens:
     def _end_all_of(self, kuid: str) -> None:
         sessions = self._sessions.of_user(kuid)
         self._sessions.revoke([one.id for one in sessions if one.kind != "api key"])
+
+    def _end_connections_of(self, mark: Change) -> None:
+        if mark.changes is not None and mark.changes.get("by") == self._name:
+            return  # they were ended when it was written
+        sessions = self._sessions.of_user(mark.id.removeprefix(_MARK))
+        self._sessions.revoke([one.id for one in sessions if one.kind == "connection"])
+
+    async def _stored(self, ids: Sequence[str]) -> list[tuple[str, Document | None]]:
+        found: list[Document | None] = []
+        for start in range(0, len(ids), _PAGE):
+            found += await self._storage.mget(INDEX, TOKENS, ids[start : start + _PAGE])
+        return list(zip(ids, found, strict=True))
 
     async def _find(self, query: Query, besides: str = "") -> list[str]:
         await self._storage.refresh(INDEX, TOKENS)

@@ -33,6 +33,7 @@ from router.settings import Settings
 from storage.contract import Storage
 from trivium import stores
 from trivium.app import App
+from trivium.following import Following
 from trivium.pages import pages
 from trivium.version import VERSION
 
@@ -79,6 +80,11 @@ class Core:
             stores.make_keys(settings, storage, self.private),
         )
         self.authority = self.entrance.authority
+        self.following = (
+            Following(self.private, self.register.directory, self.entrance.papers)
+            if stores.is_shared(settings, storage, private)
+            else None
+        )
         self.notifier = make_notifier(settings, self.storage, self.connections)
         self.reviews = Reviews(self.notifier, self.authority, lambda *name: self.table.find(*name))  # noqa: PLW0108 - made below
         self.register.directory.on_change(self.reviews.due)

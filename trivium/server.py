@@ -145,6 +145,8 @@ class Server:
             await self._prepare()
             self._check_host()
             await undo.enter_async_context(self.core.entrance.kept())
+            if self.core.following is not None:
+                await undo.enter_async_context(self.core.following.kept_up())
         except (StoreOpenError, RouterError, KeyringError, OSError) as error:
             raise StartError(f"the store can't be opened: {error}") from error
 
@@ -161,6 +163,8 @@ class Server:
         ends = now() + self.settings.opensearch.start_timeout_s
         while True:
             try:
+                if self.core.following is not None:
+                    await self.core.following.begin()
                 await self.core.register.prepare()
                 await self.core.entrance.prepare()
                 return await self.core.engines.prepare()

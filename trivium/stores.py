@@ -71,6 +71,11 @@ def pair(
     return make_public(settings) if public is None else public, private
 
 
+def is_shared(settings: Settings, public: Storage | None, private: Storage | None) -> bool:
+    """Whether other routers may write into the private store that `pair` gives for these."""
+    return public is None and private is None and settings.storage.engine == "opensearch"
+
+
 def make_keys(settings: Settings, public: Storage | None, private: Storage) -> KeySource:
     """Where the signing keys are: in the file of the settings, else beside the users.
 

@@ -7,35 +7,20 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.opensearch import OpenSearchServer
-from tests.support.server import Server, serving, start
+from tests.support.server import Server, start
 
 pytestmark = pytest.mark.needs("opensearch")
 
 ROUTERS = 3
 # A second until a router looks by itself, and as much again for a busy machine.
 SOON_S = 5.0
-
-
-@pytest.fixture
-def pair(tmp_path: Path, opensearch: OpenSearchServer) -> Iterator[tuple[Server, Server]]:
-    """Two routers on one OpenSearch that was empty before."""
-    opensearch.wipe()
-    chosen = ("--storage", f"opensearch:{opensearch.url}")
-    with ExitStack() as stack:
-        for name in ("a", "b"):
-            (tmp_path / name).mkdir()
-        first = stack.enter_context(serving(tmp_path / "a", arguments=chosen))
-        second = stack.enter_context(serving(tmp_path / "b", arguments=chosen))
-        yield first, second
 
 
 def ask(server: Server, verb: str, path: str, body: object = None) -> Any:
