@@ -10,7 +10,7 @@ from typing import Final
 
 _REMEDY: Final = (
     "while the router has no administrator it answers only requests of its own machine; "
-    "users come with a later version, until then call it from this machine as localhost"
+    "create one with `trivium admin create NAME`, or call it from this machine as localhost"
 )
 
 
