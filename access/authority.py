@@ -18,7 +18,7 @@ from access.roles import read as read_role
 from access.sessions import REVOKED, Session, Sessions, invalid
 from access.tokens import Tokens, system_ms
 from router.actions import Action
-from router.envelope import ANONYMOUS, Connection, Request, User
+from router.envelope import ANONYMOUS, APPLICATION, Connection, Request, User
 from router.errors import RouterError
 
 _LASTING: Final = ("websocket", "mqtt")
@@ -197,8 +197,8 @@ class Authority:
 
     def allows(self, user: User, action: Action, request: Request) -> bool:
         """See `router.ports.Authority`."""
-        if user is ANONYMOUS:
-            # As `identify` gave it, to somebody who may do everything.
+        if user is ANONYMOUS or user is APPLICATION:
+            # The first as `identify` gave it, to somebody who may do everything.
             return True
         rights = user.rights if isinstance(user, Caller) else _NONE
         return rights.is_everything or rights.allows(action, action.places(request))

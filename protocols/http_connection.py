@@ -394,8 +394,7 @@ class HttpConnection(RequestHandler):
         with suppress(OSError, RuntimeError):
             transport.write_eof()
             transport.resume_reading()
-        gone = self._loop.create_future()
-        self._waiter = gone
+        self._waiter = gone = self._loop.create_future()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_S):
                 await gone

@@ -41,6 +41,9 @@ class User(msgspec.Struct, frozen=True):
 
 ANONYMOUS: Final = User("-1", ("anonymous",))
 
+APPLICATION: Final = User("")
+"""The application itself: it may do everything, and what it writes is in nobody's name."""
+
 
 def never() -> bool:
     """No."""

@@ -355,6 +355,14 @@ class Storage(Protocol):
         of what this engine acknowledged before."""
 
 
+async def outcome(answer: Awaitable[Written]) -> Written | RouterError:
+    """What came of a write, as `bulk` answers it."""
+    try:
+        return await answer
+    except RouterError as error:
+        return error
+
+
 def not_found(write_or_id: str, index: str, collection: str) -> RouterError:
     """The error for a document that isn't there."""
     return RouterError("services.storage.not_found", write_or_id, index, collection)

@@ -11,7 +11,7 @@ import msgspec
 
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
-from router.once import Once, Remembered
+from router.once import Remembered
 from storage.aggregate import Aggregator
 from storage.contract import (
     Change,
@@ -24,8 +24,10 @@ from storage.contract import (
     Write,
     Written,
     not_found,
+    outcome,
     version_conflict,
 )
+from storage.done import Done
 from storage.evaluate import in_order, sort_value
 from storage.mapping import Mapping
 from storage.merge import copied
@@ -197,7 +199,7 @@ class MemoryStorage:
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Do many writes in order; each outcome stands at its write's place."""
         answers = [self.write(write) for write in writes]
-        return [await _outcome(answer) for answer in answers]
+        return [await outcome(answer) for answer in answers]
 
     async def recall(self, key: str) -> Remembered | None:
         """What is known of an idempotency key."""
@@ -371,42 +373,11 @@ class _Scroll:
         self._left.clear()
 
 
-class Done:
-    """What was done under an idempotency key; kept for as long as the store."""
-
-    def __init__(self, content: JsonObject, written: Written, fingerprint: str) -> None:
-        self._content = copied(content)
-        self._written = _apart(written)
-        self.fingerprint = fingerprint
-        self.answer: JsonObject | None = None
-
-    def repeated(self, once: Once) -> Written:
-        """The outcome, for a repeat. Raises: `idempotency_key_reused`."""
-        if once.fingerprint != self.fingerprint:
-            raise RouterError("api.process.idempotency_key_reused", once.key)
-        return msgspec.structs.replace(_apart(self._written), repeats=copied(self._content))
-
-
-def _apart(written: Written) -> Written:
-    return msgspec.structs.replace(
-        written,
-        source=copied(written.source),
-        previous=None if written.previous is None else copied(written.previous),
-    )
-
-
 def _detached(change: Change) -> Change:
     whole = None if change.whole is None else copied(change.whole)
     changes = None if change.changes is None else copied(change.changes)
     undo = copied({"": change.undo})[""]
     return msgspec.structs.replace(change, changes=changes, undo=undo, whole=whole)
-
-
-async def _outcome(answer: asyncio.Future[Written]) -> Written | RouterError:
-    try:
-        return await answer
-    except RouterError as error:
-        return error
 
 
 def _hit(found: Found, search: Search) -> Hit:

@@ -91,27 +91,31 @@ class Core:
         self.audit = make_recorder(settings, has_data=storage is None)
         if self.audit is not None:
             self.observer.audited = self.audit.trail.counts
-        self.table = build_table(
-            Surroundings(
-                storage=self.storage,
-                private=self.private,
-                register=self.register,
-                entrance=self.entrance,
-                events=self.events,
-                settings=settings,
-                engines=self.engines,
-                load=self.observer,
-                notifier=self.notifier,
-                reviews=self.reviews,
-                audit=self.audit,
-                node=self.node,
-                version=VERSION,
-            )
-        )
+        self.table = build_table(self._surroundings(settings))
         app.declare(self.table, self.events)
         log_all = settings.log.level == "debug"
         self.observer.watch(self.table, self.admission, log_all=log_all)
-        self.router = Router(
+        self.router = self._router()
+
+    def _surroundings(self, settings: Settings) -> Surroundings:
+        return Surroundings(
+            storage=self.storage,
+            private=self.private,
+            register=self.register,
+            entrance=self.entrance,
+            events=self.events,
+            settings=settings,
+            engines=self.engines,
+            load=self.observer,
+            notifier=self.notifier,
+            reviews=self.reviews,
+            audit=self.audit,
+            node=self.node,
+            version=VERSION,
+        )
+
+    def _router(self) -> Router:
+        return Router(
             self.table,
             events=self.events,
             authority=self.authority,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from router.envelope import Json, JsonObject
+from storage.contract import Document
 from storage.opensearch import places
 from storage.opensearch.catalog import Collection
 from storage.opensearch.client import Client, objects, refusal
@@ -98,3 +99,14 @@ async def fetch_records(
     pairs = zip(good, found[: len(good)], found[len(good) :], strict=True)
     records = {each: read_record(document, grave) for each, document, grave in pairs}
     return {each: records.get(each, Record()) for each in ids}
+
+
+async def documents(
+    reads: Reads, ids: Sequence[str], found: list[Collection]
+) -> list[Document | None]:
+    """The documents of these ids in the one collection that was found, in their order."""
+    (place,) = found
+    records = await reads.records(place, ids)
+    return [
+        record.document(each, place.incarnation) for each, record in zip(ids, records, strict=True)
+    ]

@@ -24,6 +24,7 @@ from storage.contract import (
     Write,
     Written,
     not_found,
+    outcome,
 )
 from storage.opensearch import places, scrolls, searches, transfer
 from storage.opensearch.administration import Administration
@@ -36,7 +37,7 @@ from storage.opensearch.keys import Keys
 from storage.opensearch.lane import Lane, Tools
 from storage.opensearch.opening import prepare, wait_for
 from storage.opensearch.pruning import Pruning
-from storage.opensearch.reads import Reads
+from storage.opensearch.reads import Reads, documents
 from storage.opensearch.recovery import Recovery
 from storage.opensearch.refreshes import Refreshes
 from storage.opensearch.registry import Registry
@@ -219,7 +220,7 @@ class OpenSearchStorage:
         if reads is None or self._is_closing:
             raise RouterError("api.process.shutting_down")
         with telling():
-            return await self._asked([(index, collection)], partial(_documents, reads, ids))
+            return await self._asked([(index, collection)], partial(documents, reads, ids))
 
     async def recall(self, key: str) -> Remembered | None:
         """What is known of an idempotency key."""
@@ -261,7 +262,7 @@ class OpenSearchStorage:
         if refused is not None:
             raise refused
         answers = [self.write(write) for write in writes]
-        return [await _outcome(answer) for answer in answers]
+        return [await outcome(answer) for answer in answers]
 
     def _refusal(self, count: int) -> RouterError | None:
         if self._tools is None or self._is_closing:
@@ -392,20 +393,3 @@ class OpenSearchStorage:
     @property
     def _administration(self) -> Administration:
         return Administration(self._client, self._registry, self._settings.replicas)
-
-
-async def _documents(
-    reads: Reads, ids: Sequence[str], found: list[Collection]
-) -> list[Document | None]:
-    (place,) = found
-    records = await reads.records(place, ids)
-    return [
-        record.document(each, place.incarnation) for each, record in zip(ids, records, strict=True)
-    ]
-
-
-async def _outcome(answer: Awaitable[Written]) -> Written | RouterError:
-    try:
-        return await answer
-    except RouterError as error:
-        return error

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypedDict, TypeVar, cast
 
 import msgspec
 
 from protocols.codec.frame import BadFrameError, request_of
-from router.envelope import Connection, Json, JsonObject, Request, Response, User
+from router.envelope import APPLICATION, Connection, Json, JsonObject, Request, Response, User
 from router.errors import RouterError
 from trivium.errors import AnsweredError
 
@@ -20,9 +20,6 @@ T = TypeVar("T")
 
 Content: TypeAlias = Mapping[str, object]
 """A JSON object as applications write it down, without declaring every level of it."""
-
-# What the application asks for itself is written in nobody's name.
-NOBODY: Final = User("")
 
 
 class Options(TypedDict, total=False):
@@ -121,7 +118,7 @@ class InProcess:
             made = request_of(given, self._connection)
         except BadFrameError as error:
             raise RouterError("api.assert.invalid_argument", "request", error.reason) from None
-        return made.replace(user=self._user or NOBODY)
+        return made.replace(user=self._user or APPLICATION)
 
 
 def result_of(response: Response) -> Json:
