@@ -13,6 +13,7 @@ from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from router.once import Remembered
 from storage.aggregate import Aggregator
+from storage.conflicts import not_found, version_conflict
 from storage.contract import (
     Change,
     Document,
@@ -23,9 +24,7 @@ from storage.contract import (
     Usage,
     Write,
     Written,
-    not_found,
     outcome,
-    version_conflict,
 )
 from storage.done import Done
 from storage.evaluate import in_order, sort_value

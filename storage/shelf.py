@@ -9,7 +9,8 @@ import orjson
 
 from router.envelope import JsonObject
 from storage.binding import bind, bind_after, check_sort
-from storage.contract import Document, Write, Written, guard, not_found
+from storage.conflicts import guard, not_found
+from storage.contract import Document, Write, Written
 from storage.evaluate import FieldValues, are_behind, field_values, matches, sort_value
 from storage.mapping import Mapping
 from storage.names import incarnation

@@ -6,7 +6,8 @@ import orjson
 
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
-from storage.contract import Verb, Write, not_found
+from storage.conflicts import not_found
+from storage.contract import Verb, Write
 from storage.merge import copied, merge, without
 from storage.names import check_id
 

@@ -15,7 +15,8 @@ from router.envelope import JsonObject
 from router.errors import RouterError
 from router.settings import OpenSearchSettings
 from storage.clock import Clock
-from storage.contract import Listener, Written, version_conflict
+from storage.conflicts import version_conflict
+from storage.contract import Listener, Written
 from storage.opensearch.cache import Cache
 from storage.opensearch.catalog import Collection, Name
 from storage.opensearch.client import Client, object_at

@@ -12,6 +12,7 @@ from router.errors import RouterError
 from router.once import Remembered
 from router.settings import OpenSearchSettings
 from storage.clock import Clock, system_ms
+from storage.conflicts import not_found
 from storage.contract import (
     KEYS_KEPT_HOURS,
     Change,
@@ -23,7 +24,6 @@ from storage.contract import (
     Usage,
     Write,
     Written,
-    not_found,
     outcome,
 )
 from storage.opensearch import places, scrolls, searches, transfer

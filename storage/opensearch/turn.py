@@ -11,7 +11,8 @@ import orjson
 
 from router.envelope import JsonObject
 from router.errors import RouterError
-from storage.contract import Write, Written, guard, not_found
+from storage.conflicts import guard, not_found
+from storage.contract import Write, Written
 from storage.mapping import Mapping
 from storage.opensearch.keys import memo_of, repeated
 from storage.opensearch.records import SLIMMED, Record

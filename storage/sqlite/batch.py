@@ -10,7 +10,8 @@ import apsw
 import orjson
 
 from router.envelope import JsonObject
-from storage.contract import Document, Write, Written, guard, not_found
+from storage.conflicts import guard, not_found
+from storage.contract import Document, Write, Written
 from storage.dates import date_reader
 from storage.plan import Row
 from storage.sqlite.catalog import Catalog, Collection, Name, save_collection

@@ -13,6 +13,7 @@ from router.errors import RouterError
 from router.once import Remembered
 from router.settings import StorageSettings
 from storage.clock import Clock, system_ms
+from storage.conflicts import not_found
 from storage.contract import (
     KEYS_KEPT_HOURS,
     Change,
@@ -24,7 +25,6 @@ from storage.contract import (
     Usage,
     Write,
     Written,
-    not_found,
 )
 from storage.query import Search
 from storage.sqlite import administration, transfer
