@@ -263,7 +263,7 @@ class TestFields:
         declared: Any = {
             "dynamic": "strict",
             "_meta": {"x": 1},
-            "dynamic_templates": [{"t": {"match": "*"}}],
+            "dynamic_templates": [{"t": {"match": "*", "mapping": {"type": "keyword"}}}],
             "properties": {
                 "a": {"type": "nested", "dynamic": "true"},
                 "b": {"type": "object"},
