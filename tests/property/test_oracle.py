@@ -1,6 +1,9 @@
 """Any documents, any search: the engines answer as OpenSearch does when it is asked itself.
 
-Fewer examples by default than are worth running: ORACLE_EXAMPLES=2000 is the whole proof.
+Searches are drawn anew each time, so that it finds what nobody thought of: it runs when it is asked
+for (ORACLE_EXAMPLES=2000 is the whole proof), and what it found becomes a case of
+tests/contract/storage. Known to differ: `sum_other_doc_count` of a terms aggregation whose buckets
+are all below `min_doc_count`.
 """
 
 from __future__ import annotations
@@ -59,6 +62,7 @@ async def answer(storage: Storage, body: Any) -> Any:
     return told
 
 
+@pytest.mark.skipif("ORACLE_EXAMPLES" not in os.environ, reason="drawn anew: set ORACLE_EXAMPLES")
 @pytest.mark.needs("opensearch")
 @settings(
     deadline=None,
