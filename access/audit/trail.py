@@ -17,6 +17,7 @@ from router.places import Place
 UNAVAILABLE: Final = "trivium.audit.unavailable"
 
 _API_KEY: Final = "kapikey-"
+_LOGIN: Final = ("auth", "login")
 
 
 class Trail:
@@ -53,6 +54,7 @@ class Trail:
         is_taken = action is not None and self._selection.takes(action.controller, action.name)
         if (is_taken or keeps_out(error)) and error != UNAVAILABLE:
             places = () if action is None else action.places(request)
+            request = _by_whom(request, response)
             self._journal.put(_entry(request, places, error, response.status, self._clock()))
 
     def turned_away(self, connection: Connection, request_id: str, error: RouterError) -> None:
@@ -82,6 +84,15 @@ class Trail:
             "lost": journal.lost,
             "failures": journal.failures,
         }
+
+
+def _by_whom(request: Request, response: Response) -> Request:
+    """The request, a login that succeeded in the name of who logged in by it."""
+    result = response.result
+    if (request.controller, request.action) != _LOGIN or not isinstance(result, dict):
+        return request
+    kuid = result.get("_id")
+    return request.replace(user=User(kuid)) if isinstance(kuid, str) else request
 
 
 def _entry(

@@ -116,6 +116,20 @@ class TestSelection:
         assert kept.entries == []
 
 
+class TestLogin:
+    def test_it_is_told_by_whom(self, kept: Kept) -> None:
+        asked = request("auth:login")
+        done = succeeded(asked, Reply(result={"_id": "ada", "jwt": "hush"}))
+        trail(kept, "security").answered(action("auth:login", nothing), asked, done)
+        (entry,) = kept.entries
+        assert (entry.kuid, entry.outcome) == ("ada", "allowed")
+        assert b"hush" not in msgspec.json.encode(entry)
+
+    def test_one_that_fails_is_nobodys(self, kept: Kept) -> None:
+        answer(kept, "auth:login", "plugin.strategy.missing_user")
+        assert kept.entries[0].kuid == "-1"
+
+
 class TestEntry:
     def test_it_says_who_did_what_to_what_from_where(self, kept: Kept) -> None:
         asked = Request(
