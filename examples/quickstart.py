@@ -65,8 +65,8 @@ async def _show(console: Console, server: Server) -> None:
     await tour(server, console)
     show_commands(server, console, _trivium())
     console.print(
-        "\n[bold]What this run is not:[/] safe for others to reach. It has no TLS and no users, "
-        "everybody may do\neverything; that is why it listens on this machine only.\n"
+        "\n[bold]What this run is not:[/] safe for others to reach. It has no administrator "
+        "yet, everybody may do\neverything; that is why it listens on this machine only.\n"
     )
     console.print("Serving. Ctrl-C stops it.")
 
