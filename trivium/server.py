@@ -99,14 +99,17 @@ class Server:
                 self.core.audit.serving()
             self._undo = undo.pop_all()
         self._is_ready = True
-        _log.info(
-            "serving",
-            host=self.host,
-            port=self.port,
-            mqtt_port=self.mqtt_port,
-            mqtt_tls_port=self.mqtt_tls_port,
-            tls=self.settings.tls.is_on,
-        )
+        _log.info("serving", **self._places())
+
+    def _places(self) -> dict[str, object]:
+        """Where this router listens, for the log."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "mqtt_port": self.mqtt_port,
+            "mqtt_tls_port": self.mqtt_tls_port,
+            "tls": self.settings.tls.is_on,
+        }
 
     async def refresh(self) -> None:
         """Read the certificates anew; bad ones are logged, and those before them stay."""
@@ -130,8 +133,7 @@ class Server:
             return
         self.core.admission.hold("services.storage.unavailable", "it is not open yet")
         await self._listen(undo)
-        ports = {"port": self.port, "mqtt_port": self.mqtt_port}
-        _log.warning("waiting for the store", host=self.host, **ports)
+        _log.warning("waiting for the store", **self._places())
         await opening
         self.core.admission.release()
 

@@ -179,7 +179,7 @@ class TestRefusal:
     def test_a_public_address_is_refused_while_there_are_no_users(self, host, tmp_path):
         line = self.refused("--host", host, folder=tmp_path)
         assert host in line
-        assert "no users" in line
+        assert "trivium admin create" in line
 
     def test_nothing_is_left_behind_by_a_start_that_failed(self, tmp_path, busy):
         self.refused("--mqtt-port", str(busy), folder=tmp_path)
