@@ -108,8 +108,8 @@ class TestFirstRun:
 
     def test_it_says_what_this_run_is_not(self, first):
         text = first.text()
-        assert "no TLS" in text
-        assert "no users" in text
+        assert "What this run is not: safe for others to reach" in text
+        assert "no administrator" in text
         assert "this machine only" in text
 
     def test_the_update_of_the_after_pipe_is_stored(self, first):
