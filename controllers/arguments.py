@@ -40,6 +40,9 @@ LANG: Final = Argument("lang", "string", "`elasticsearch`, the default, or `konc
 STORED: Final = ("services.storage.unknown_index", "services.storage.unknown_collection")
 """What every action on an index and a collection can answer."""
 
+INVALID: Final = ("validation.check.failed_field", "validation.check.failed_document")
+"""What a collection's specification refuses."""
+
 NAMED: Final = ("api.assert.missing_argument", "api.assert.invalid_type", *STORED)
 """The same, for those that read their arguments."""
 

@@ -9,6 +9,7 @@ from controllers import arguments
 from controllers.arguments import NAMED
 from controllers.kept_settings import KeptSettings
 from controllers.writes import author
+from realtime.rooms import Rooms
 from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Request
@@ -40,6 +41,7 @@ class Collections:
 
     storage: Storage
     settings: KeptSettings
+    rooms: Rooms
 
     async def create(self, request: Request) -> Json:
         """Create a collection, and its index if need be; an existing one takes the mapping in."""
@@ -106,9 +108,11 @@ class Collections:
                 "api.assert.invalid_argument", "from" if first < 0 else "size", "zero or more"
             )
         await self.storage.catch_up()
-        names = [] if kind == "realtime" else self.storage.collections(index)
-        page = names[first : first + size if size else None]
-        collections: list[Json] = [{"name": name, "type": "stored"} for name in page]
+        stored = [] if kind == "realtime" else self.storage.collections(index)
+        heard = () if kind == "stored" else self.rooms.collections(index)
+        named = [(name, "stored") for name in stored] + [(name, "realtime") for name in heard]
+        page = sorted(named)[first : first + size if size else None]
+        collections: list[Json] = [{"name": name, "type": its} for name, its in page]
         result: JsonObject = {"collections": collections, "type": kind}
         if first:
             result["from"] = first
@@ -229,9 +233,9 @@ class Collections:
                     arguments.INDEX,
                     Argument("from", "integer", "How many to skip; default 0."),
                     Argument("size", "integer", "How many to answer; 0, the default, is all."),
-                    Argument("type", "string", "`all`, `stored` or `realtime`."),
+                    Argument("type", "string", "`all`, `stored`, or `realtime`: listened to."),
                 ),
-                result='`{collections: [{name, type: "stored"}], type, from?, size?}`',
+                result="`{collections: [{name, type}], type, from?, size?}`",
                 errors=(*NAMED[:3], "api.assert.invalid_argument"),
             ),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controllers import arguments, cursors, searches
-from controllers.arguments import NAMED, WRITTEN
+from controllers.arguments import INVALID, NAMED, WRITTEN
 from controllers.cursors import Cursors
 from controllers.validation.registry import Specifications
 from controllers.writes import (
@@ -29,7 +29,6 @@ from storage.contract import Storage, Verb, Write, Written
 _TARGET: Final = (arguments.INDEX, arguments.COLLECTION)
 _DOCUMENT: Final = (*_TARGET, arguments.ID)
 _WRITE: Final = (arguments.REFRESH, arguments.SILENT)
-_INVALID: Final = ("validation.check.failed_field", "validation.check.failed_document")
 _CONTENT: Final = "`{_id, _version, _source}`"
 
 
@@ -266,7 +265,7 @@ class Documents:
                 result=_CONTENT,
                 errors=(
                     *WRITTEN,
-                    *_INVALID,
+                    *INVALID,
                     "api.assert.invalid_id",
                     "services.storage.document_already_exists",
                 ),
@@ -283,7 +282,7 @@ class Documents:
                 arguments=(*_DOCUMENT, *_WRITE),
                 body="required",
                 result="`{_id, _version, _source, created: boolean}`",
-                errors=(*WRITTEN, *_INVALID, "services.storage.invalid_argument"),
+                errors=(*WRITTEN, *INVALID, "services.storage.invalid_argument"),
                 order_key=document_key,
                 is_guarded=True,
             ),
@@ -320,7 +319,7 @@ class Documents:
                 result=_CONTENT,
                 errors=(
                     *WRITTEN,
-                    *_INVALID,
+                    *INVALID,
                     "services.storage.not_found",
                     "services.storage.invalid_argument",
                 ),
@@ -345,7 +344,7 @@ class Documents:
             result="`{_id, _version, _source}`: the changes and `_kuzzle_info`, with `source` all",
             errors=(
                 *WRITTEN,
-                *_INVALID,
+                *INVALID,
                 "services.storage.not_found",
                 "services.storage.invalid_argument",
                 "api.assert.invalid_argument",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from controllers import arguments
+from controllers.arguments import INVALID
+from controllers.validation.registry import VERDICT, Specifications
 from realtime import notices
 from realtime.koncorde.parse import FilterLimits, normal_form
 from realtime.notifier import Notifier
@@ -21,6 +23,7 @@ from storage.contract import Storage
 
 _TARGET: Final = (arguments.INDEX, arguments.COLLECTION)
 _ROOM: Final = Argument("roomId", "string", "Id of the room.", required=True, place="body")
+_MESSAGE: Final = (*_TARGET, Argument("_id", "string", "What the message goes by."))
 _CHOICE: Final = (
     Argument(
         "scope",
@@ -52,6 +55,7 @@ class Realtime:
     notifier: Notifier
     reviews: Reviews
     settings: RealtimeSettings
+    specifications: Specifications
 
     async def subscribe(self, request: Request) -> Json:
         """Listen to the documents of a collection that match a filter."""
@@ -92,11 +96,19 @@ class Realtime:
 
     async def publish(self, request: Request) -> Json:
         """Tell those whose filter it matches of a message that isn't stored."""
-        place = (request.name("index"), request.name("collection"))
+        place, content = _message(request)
+        content = await self.specifications.checked(place, content, request.string("_id", None))
+        if request.turn is not None:
+            await request.turn.wait()
         stamp: JsonObject = {"author": request.user.id, "createdAt": self.storage.now_ms()}
-        source: JsonObject = {**request.body_object(), "_kuzzle_info": stamp}
+        source: JsonObject = {**content, "_kuzzle_info": stamp}
         self.notifier.published(notices.of_publish(request, place, source), place)
         return {"published": True}
+
+    async def validate(self, request: Request) -> Json:
+        """What is wrong with a message, which isn't sent; its collection need not exist."""
+        place, content = _message(request)
+        return await self.specifications.verdict(place, content, request.string("_id", None))
 
     def _room_place(self, request: Request) -> Sequence[places.Place]:
         body = request.body
@@ -127,7 +139,7 @@ class Realtime:
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller, in the order of their names."""
-        found = (*self._asking(), *self._listening(), self._publishing(), self._subscribing())
+        found = (*self._asking(), *self._listening(), *self._publishing(), self._subscribing())
         return tuple(sorted(found, key=lambda action: action.name))
 
     def _asking(self) -> tuple[Action, ...]:
@@ -180,19 +192,43 @@ class Realtime:
             ),
         )
 
-    def _publishing(self) -> Action:
-        return Action(
-            controller="realtime",
-            name="publish",
-            handler=self.publish,
-            places=places.named,
-            summary="Send a message to those whose filter it matches; it isn't stored.",
-            routes=(Route("POST", "/:index/:collection/_publish"),),
-            arguments=(*_TARGET, Argument("_id", "string", "What the message goes by.")),
-            body="required",
-            result="`{published: true}`",
-            errors=_ROOM_ERRORS,
+    def _publishing(self) -> tuple[Action, ...]:
+        return (
+            Action(
+                controller="realtime",
+                name="publish",
+                handler=self.publish,
+                places=places.named,
+                summary="Send a message to those whose filter it matches; it isn't stored.",
+                routes=(Route("POST", "/:index/:collection/_publish"),),
+                arguments=_MESSAGE,
+                body="required",
+                result="`{published: true}`",
+                errors=(*_ROOM_ERRORS, *INVALID),
+                order_key=_message_key,
+            ),
+            Action(
+                controller="realtime",
+                name="validate",
+                handler=self.validate,
+                places=places.named,
+                summary="What is wrong with a message; it isn't sent.",
+                arguments=_MESSAGE,
+                body="required",
+                result=VERDICT,
+                errors=_ROOM_ERRORS,
+            ),
         )
+
+
+def _message(request: Request) -> tuple[Place, JsonObject]:
+    place = (request.name("index"), request.name("collection"))
+    return place, request.body_object()
+
+
+def _message_key(request: Request) -> Hashable | None:
+    # A collection's messages of one connection are sent in the order they arrived.
+    return ("publish", request.index, request.collection)
 
 
 def _check_start(request: Request) -> None:

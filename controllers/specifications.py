@@ -9,8 +9,8 @@ from controllers import arguments, searches
 from controllers.arguments import NAMED
 from controllers.cursors import ERRORS as SCROLL_ERRORS
 from controllers.cursors import SCROLL, Cursors
-from controllers.validation import check, specification
-from controllers.validation.registry import HOME, Specifications
+from controllers.validation import specification
+from controllers.validation.registry import HOME, VERDICT, Specifications
 from controllers.writes import author
 from router import places
 from router.actions import Action, Argument, Route
@@ -80,11 +80,8 @@ class SpecificationActions:
     async def validate_document(self, request: Request) -> Json:
         """What is wrong with a document, without storing it."""
         content = request.body_object()
-        found = await self.specifications.find(await self._place(request))
-        if found is None:
-            return {"valid": True, "errorMessages": {}}
-        faults = list(check.faults(found, content, request.string("_id", None)))
-        return {"valid": not faults, "errorMessages": check.messages(faults)}
+        place = await self._place(request)
+        return await self.specifications.verdict(place, content, request.string("_id", None))
 
     async def _place(self, request: Request) -> tuple[str, str]:
         index, collection = request.name("index"), request.name("collection")
@@ -188,7 +185,7 @@ class SpecificationActions:
                 routes=(Route("POST", "/:index/:collection/_validate"),),
                 arguments=_TARGET,
                 body="required",
-                result="`{valid: boolean, errorMessages: {documentScope?, fieldScope?}}`",
+                result=VERDICT,
                 errors=(*NAMED, _NO_BODY),
             ),
         )

@@ -87,10 +87,11 @@ def build_table(around: Surroundings) -> ActionTable:
         table=table, natives=natives, mqtt=around.settings.mqtt, version=around.version
     )
     people = _people(around, table)
+    specifications = Specifications(around.private)
     for action in (
         *_of("auth", people),
-        *_data(around),
-        *_realtime(around).actions(),
+        *_data(around, specifications),
+        *_realtime(around, specifications).actions(),
         *_of("security", people),
         *server.actions(),
         *documents.actions(),
@@ -102,9 +103,9 @@ def build_table(around: Surroundings) -> ActionTable:
     return table
 
 
-def _realtime(around: Surroundings) -> Realtime:
+def _realtime(around: Surroundings, specifications: Specifications) -> Realtime:
     settings = around.settings.realtime
-    return Realtime(around.storage, around.notifier, around.reviews, settings)
+    return Realtime(around.storage, around.notifier, around.reviews, settings, specifications)
 
 
 def _people(around: Surroundings, table: ActionTable) -> tuple[Action, ...]:
@@ -127,13 +128,12 @@ def _of(controller: str, actions: Sequence[Action]) -> list[Action]:
     return sorted(own, key=lambda action: action.name)
 
 
-def _data(around: Surroundings) -> list[Action]:
+def _data(around: Surroundings, specifications: Specifications) -> list[Action]:
     storage, private, settings = around.storage, around.private, around.settings.documents
     cursors = Cursors(storage, around.settings.scrolls)
-    specifications = Specifications(private)
     kept = KeptSettings(private)
     found = (
-        *Collections(storage, kept).actions(),
+        *Collections(storage, kept, around.notifier.rooms).actions(),
         *SpecificationActions(
             storage, specifications, settings, private, Cursors(private, around.settings.scrolls)
         ).actions(),

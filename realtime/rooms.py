@@ -118,6 +118,10 @@ class Rooms:
         """The filters of the rooms, by place; only places that have rooms."""
         return self._places
 
+    def collections(self, index: str) -> list[str]:
+        """The collections of an index that somebody listens to, whether or not they are stored."""
+        return [place[1] for place in self._places if place[0] == index]
+
     def find(self, id: str) -> Room:
         """The room of that id.
 

@@ -16,6 +16,9 @@ from storage.query import Search, Sort
 HOME: Final = ("kuzzle", "validations")
 """Where the private store has them, as the peer has."""
 
+VERDICT: Final = "`{valid: boolean, errorMessages: {documentScope?, fieldScope?}}`"
+"""What trying a document out answers."""
+
 _MAPPING: Final[JsonObject] = {
     "properties": {"index": {"type": "keyword"}, "collection": {"type": "keyword"}}
 }
@@ -33,7 +36,9 @@ class Specifications:
         self._known: dict[tuple[str, str], Specification] = {}
         self._read_at = -_FRESH_S
 
-    async def checked(self, place: tuple[str, str], content: JsonObject, id: str) -> JsonObject:
+    async def checked(
+        self, place: tuple[str, str], content: JsonObject, id: str | None
+    ) -> JsonObject:
         """A new document with its defaults.
 
         Raises:
@@ -57,6 +62,16 @@ class Specifications:
         found = await self.find(place)
         if found is not None:
             _refuse(found, merge(stored.source, changes), stored.id)
+
+    async def verdict(
+        self, place: tuple[str, str], content: JsonObject, id: str | None
+    ) -> JsonObject:
+        """Everything that is wrong with a document, as `VERDICT` says."""
+        found = await self.find(place)
+        if found is None:
+            return {"valid": True, "errorMessages": {}}
+        faults = list(check.faults(found, content, id))
+        return {"valid": not faults, "errorMessages": check.messages(faults)}
 
     async def find(self, place: tuple[str, str]) -> Specification | None:
         """The specification of a collection, None if it has none."""
@@ -121,7 +136,7 @@ class Specifications:
         self._known = known
 
 
-def _refuse(found: Specification, document: JsonObject, id: str) -> None:
+def _refuse(found: Specification, document: JsonObject, id: str | None) -> None:
     for fault in check.faults(found, document, id):
         raise fault.as_error()
 

@@ -39,6 +39,10 @@ def _document(action: str, body: Any = None, **more: Any) -> Payload:
     return {**_collection(action, body, **more), "controller": "document"}
 
 
+def _message(action: str, body: Any) -> Payload:
+    return {**_collection(action, body), "controller": "realtime"}
+
+
 DATA = [
     Step(
         about="a collection with settings",
@@ -161,6 +165,23 @@ DATA = [
             and r["errorMessages"]["fieldScope"]["children"].keys() == {"name", "tags", "deep"}
             and r["errorMessages"]["fieldScope"]["children"]["deep"]["children"]["n"]["messages"]
         ),
+    ),
+    Step(
+        about="a message of a wrong field is tried out",
+        ask=_message("validate", {"name": "one", "deep": {"n": "x"}}),
+        sees=lambda r: r["valid"] is False and r["errorMessages"]["fieldScope"],
+    ),
+    *(
+        Step(about=f"a message {why}", ask=_message("publish", body), status=400, error=error)
+        for body, why, error in (
+            ({"name": "two", "deep": {"n": 1.5}}, "of a wrong field", FIELD),
+            ({"name": "evil"}, "against the filter", WHOLE),
+        )
+    ),
+    Step(
+        about="a good message",
+        ask=_message("publish", {"name": "one"}),
+        sees=lambda r: r == {"published": True},
     ),
     Step(
         about="what is written in bulk is not checked",

@@ -11,6 +11,7 @@ PLACE: Payload = {"index": "lab", "collection": "things"}
 SUBSCRIBE: Payload = {**PLACE, "controller": "realtime", "action": "subscribe", "body": {}}
 JOIN: Payload = {"controller": "realtime", "action": "join", "body": {"roomId": "none"}}
 PUBLISH: Payload = {**PLACE, "controller": "realtime", "action": "publish", "body": {"n": 1}}
+VALIDATE: Payload = {**PUBLISH, "action": "validate"}
 OF_A_ROOM = tuple(
     {"controller": "realtime", "action": action, "body": {"roomId": "none"}}
     for action in ("count", "join", "unsubscribe")
@@ -66,6 +67,12 @@ REALTIME: list[Step] = [
     *_choices(JOIN),
     *(step for ask in OF_A_ROOM for step in _of_a_room(ask)),
     *_asserting(PUBLISH, ("index", "collection")),
+    Step(
+        about="a message without specifications",
+        ask=VALIDATE,
+        sees=lambda result: result == {"valid": True, "errorMessages": {}},
+    ),
+    *_asserting(VALIDATE, ("index", "collection")),
     *_asserting(SUBSCRIBE, ("index", "collection")),
     *_choices(SUBSCRIBE),
     _refused({**SUBSCRIBE, "body": {"nope": 1}}, "api.assert.koncorde_dsl_error", "badly"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from router.connections import Notification
 from router.envelope import User
+from router.events import Exchange
 from tests.support.inprocess import InProcess, in_process
 
 PLACE = {"index": "lab", "collection": "things"}
@@ -215,6 +217,41 @@ class TestPublish:
         await lab.result("realtime:publish", {"n": 1}, _id="m2", **PLACE)
         assert [each["result"]["_id"] for each in listener.taken()] == ["m1"]
 
+    async def test_it_is_checked_by_the_specification_of_its_collection(
+        self, lab: InProcess
+    ) -> None:
+        listener = ear(lab)
+        fields = {"n": {"type": "integer"}, "unit": {"type": "string", "defaultValue": "kg"}}
+        await lab.result("collection:updateSpecifications", {"fields": fields}, **PLACE)
+        await subscribe(lab, {})
+        publish = "realtime:publish"
+        await lab.refused("validation.check.failed_field", publish, {"n": "x"}, **PLACE)
+        tried = await lab.result("realtime:validate", {"n": "x"}, **PLACE)
+        assert tried["valid"] is False
+        assert "n" in tried["errorMessages"]["fieldScope"]["children"]
+        assert (await lab.result("realtime:validate", {"n": 1}, **PLACE))["valid"] is True
+        assert listener.taken() == []
+        await lab.result(publish, {"n": 1}, **PLACE)
+        (notice,) = listener.taken()
+        assert notice["result"]["_source"]["unit"] == "kg"
+
+    async def test_messages_of_one_connection_keep_their_order(self, lab: InProcess) -> None:
+        listener = ear(lab)
+        await subscribe(lab, {})
+
+        async def late_for_some(exchange: Exchange) -> Exchange:
+            body = exchange.request.body
+            assert isinstance(body, dict)
+            for _ in range(0 if body["n"] == 2 else 20):
+                await asyncio.sleep(0)
+            return exchange
+
+        lab.events.add_pipe("realtime:beforePublish", late_for_some)
+        await asyncio.gather(
+            *(lab.result("realtime:publish", {"n": number}, **PLACE) for number in range(4))
+        )
+        assert [each["result"]["_source"]["n"] for each in listener.taken()] == [0, 1, 2, 3]
+
     async def test_it_needs_a_body_and_a_place(self, lab: InProcess) -> None:
         await lab.refused("api.assert.body_required", "realtime:publish", **PLACE)
         await lab.refused("api.assert.missing_argument", "realtime:publish", {}, index="lab")
@@ -318,6 +355,26 @@ class TestRooms:
         lab.connections.closed("c1")
         assert await lab.result("realtime:count", {"roomId": room}) == {"count": 0}
         assert await lab.result("realtime:list") == {}
+
+    async def test_collections_are_listed_where_somebody_listens(self, lab: InProcess) -> None:
+        ear(lab)
+        room = (await subscribe(lab, {}, collection="messages"))["roomId"]
+        await subscribe(lab, {})
+        await subscribe(lab, {}, index="elsewhere")
+
+        async def named(kind: str, **more: Any) -> Any:
+            listed = await lab.result("collection:list", **{"index": "lab", "type": kind, **more})
+            return [(each["name"], each["type"]) for each in listed["collections"]]
+
+        heard = [("messages", "realtime"), ("things", "realtime")]
+        stored = ("things", "stored")
+        assert await named("realtime") == heard
+        assert await named("stored") == [stored]
+        assert await named("all") == [*heard, stored]
+        assert await named("all", size=1, **{"from": 1}) == heard[1:]
+        assert await lab.result("collection:exists", index="lab", collection="messages") is False
+        await lab.result("realtime:unsubscribe", {"roomId": room})
+        assert await named("realtime") == heard[1:]
 
     async def test_what_is_not_there_is_refused(self, lab: InProcess) -> None:
         ear(lab)
