@@ -7,31 +7,21 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
-from realtime.rooms import Rooms
 from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Reply, Request
 from router.errors import RouterError
+from router.settings import Settings
 from storage.contract import Storage
 
 _SERVICES: Final = ("internalCache", "memoryStorage", "storageEngine")
 
-
-class Load(Protocol):
-    """What is at work right now."""
-
-    def requests_running(self) -> int:
-        """Requests at work."""
-
-    def requests_waiting(self) -> int:
-        """Requests that wait for a place."""
-
-    def connections(self) -> Mapping[str, int]:
-        """Open connections by wire (`http`, `websocket`, `mqtt`)."""
+_UNTOLD: Final = {"access", "logins"}
+"""Tables of the settings that are for the operator alone; the peer leaves out its `security`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +36,7 @@ class Server:
     """
 
     storage: Storage
-    load: Load
-    rooms: Rooms
+    settings: Settings
     api: Callable[[], JsonObject]
     has_admin: Callable[[], Awaitable[bool]]
     node: str
@@ -65,22 +54,6 @@ class Server:
     async def public_api(self, _: Request) -> Json:
         """Every action and its HTTP routes."""
         return self.api()
-
-    async def metrics(self, _: Request) -> Json:
-        """What is at work on this node."""
-        connections: JsonObject = {
-            "http/1.1" if wire == "http" else wire: count
-            for wire, count in self.load.connections().items()
-            if count
-        }
-        return {
-            "api": {
-                "concurrentRequests": self.load.requests_running(),
-                "pendingRequests": self.load.requests_waiting(),
-            },
-            "network": {"connections": connections},
-            "realtime": {"rooms": len(self.rooms), "subscriptions": self.rooms.subscriptions},
-        }
 
     async def health_check(self, request: Request) -> Json | Reply:
         """The state of the services; with one in red the answer is a 500 that has a result too."""
@@ -119,7 +92,7 @@ class Server:
             "memoryUsed": used if sys.platform == "darwin" else used * 1024,
             "node": self.node,
             "nodeVersion": f"python {platform.python_version()}",
-            "plugins": {"device-manager": {"version": self.version}},
+            "plugins": self._plugins(),
             "system": {
                 "cpus": [{"model": platform.machine()}] * (os.cpu_count() or 1),
                 "memory": {"free": free, "total": total},
@@ -127,17 +100,41 @@ class Server:
             "uptime": f"{uptime:.1f}s",
             "version": self.version,
         }
-        services: JsonObject = {
-            "internalCache": {"type": "embedded"},
-            "internalStorage": {"type": type(self.storage).__name__},
-            "memoryStorage": {"type": "embedded"},
-            "publicStorage": {"type": type(self.storage).__name__},
+        return {"serverInfo": {"kuzzle": kuzzle, "services": self._services()}}
+
+    async def capabilities(self, _: Request) -> Json:
+        """What clients may ask of this router, in the peer's words."""
+        return {
+            "limits": _limits(self.settings),
+            "plugins": self._plugins(),
+            "routes": self.api(),
+            "services": self._services(),
+            "version": self.version,
         }
-        return {"serverInfo": {"kuzzle": kuzzle, "services": services}}
+
+    async def config(self, _: Request) -> Json:
+        """The settings in force, and the limits in the peer's words as well.
+
+        Nothing of what is secret, and nothing of how users are let in.
+        """
+        shown = self.settings.without_secrets().model_dump(mode="json", exclude=_UNTOLD)
+        return {**shown, "limits": {**shown["limits"], **_limits(self.settings)}}
+
+    def _plugins(self) -> JsonObject:
+        return {"device-manager": {"version": self.version}}
+
+    def _services(self) -> JsonObject:
+        store = type(self.storage).__name__
+        return {
+            "internalCache": {"type": "embedded"},
+            "internalStorage": {"type": store},
+            "memoryStorage": {"type": "embedded"},
+            "publicStorage": {"type": store},
+        }
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
-        return (*self._describing(), *self._measuring())
+        return (*self._describing(), *self._offering(), *self._checking())
 
     def _describing(self) -> tuple[Action, ...]:
         return (
@@ -152,16 +149,13 @@ class Server:
             ),
             Action(
                 controller="server",
-                name="healthCheck",
-                handler=self.health_check,
+                name="capabilities",
+                handler=self.capabilities,
                 places=places.nowhere,
-                summary="The state of the services this router lives on.",
-                routes=(Route("GET", "/_healthCheck"),),
-                arguments=(
-                    Argument("services", "array", f"Only these of {', '.join(_SERVICES)}."),
-                ),
-                result='`{status: "green" | "red", services: {<name>: "green" | "red"}}`',
-                errors=("core.fatal.service_unavailable",),
+                summary="Limits, plugins, routes and services of this router.",
+                routes=(Route("GET", "/_capabilities"),),
+                result="`{limits: object, plugins: object, routes: object, services: object, "
+                "version: string}`",
             ),
             Action(
                 controller="server",
@@ -174,18 +168,8 @@ class Server:
             ),
         )
 
-    def _measuring(self) -> tuple[Action, ...]:
+    def _offering(self) -> tuple[Action, ...]:
         return (
-            Action(
-                controller="server",
-                name="metrics",
-                handler=self.metrics,
-                places=places.nowhere,
-                summary="Requests and connections at work on this node.",
-                routes=(Route("GET", "/_metrics"),),
-                result="`{api: {concurrentRequests, pendingRequests}, network: {connections}, "
-                "realtime: {rooms, subscriptions}}`",
-            ),
             Action(
                 controller="server",
                 name="now",
@@ -205,6 +189,45 @@ class Server:
                 result="`{<controller>: {<action>: {controller, action, http?}}}`",
             ),
         )
+
+    def _checking(self) -> tuple[Action, ...]:
+        return (
+            Action(
+                controller="server",
+                name="healthCheck",
+                handler=self.health_check,
+                places=places.nowhere,
+                summary="The state of the services this router lives on.",
+                routes=(Route("GET", "/_healthCheck"),),
+                arguments=(
+                    Argument("services", "array", f"Only these of {', '.join(_SERVICES)}."),
+                ),
+                result='`{status: "green" | "red", services: {<name>: "green" | "red"}}`',
+                errors=("core.fatal.service_unavailable",),
+            ),
+            Action(
+                controller="server",
+                name="getConfig",
+                handler=self.config,
+                places=places.everywhere,
+                summary="The settings in force, without secrets and those of users.",
+                routes=(Route("GET", "/_getConfig"),),
+                result="`{limits: object, server: object, …}`",
+            ),
+        )
+
+
+def _limits(settings: Settings) -> JsonObject:
+    limits, documents, realtime = settings.limits, settings.documents, settings.realtime
+    return {
+        "concurrentRequests": limits.requests_at_work,
+        "documentsFetchCount": documents.fetch_max,
+        "documentsWriteCount": documents.write_max,
+        "requestsBufferSize": limits.requests_waiting,
+        "subscriptionConditionsCount": realtime.filter_conditions,
+        "subscriptionMinterms": realtime.filter_conditions,
+        "subscriptionRooms": realtime.rooms,
+    }
 
 
 def _names(value: Json) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from access.entrance import Entrance
 from access.register import Register
+from controllers import debug, unserved
 from controllers.api.documents import ApiDocuments
 from controllers.api_keys import ApiKeyActions
 from controllers.audit import Audit, Record
 from controllers.bulk import Bulk
+from controllers.cluster import Cluster
 from controllers.collection import Collections
 from controllers.cursors import Cursors
 from controllers.device_manager import forms
@@ -29,7 +31,8 @@ from controllers.index import Indexes
 from controllers.kept_settings import KeptSettings
 from controllers.realtime import Realtime
 from controllers.security import parts
-from controllers.server import Load, Server
+from controllers.server import Server
+from controllers.server_counts import Load, ServerCounts
 from controllers.specifications import SpecificationActions
 from controllers.tokens import TokenActions
 from controllers.validation.registry import Specifications
@@ -38,6 +41,7 @@ from realtime.reviews import Reviews
 from router.actions import Action, ActionTable
 from router.events import Events
 from router.settings import Settings
+from router.statistics import Statistics
 from storage.contract import Storage
 
 
@@ -63,6 +67,7 @@ class Surroundings:
     settings: Settings
     engines: Engines
     load: Load
+    statistics: Statistics
     notifier: Notifier
     reviews: Reviews
     node: str
@@ -73,34 +78,45 @@ class Surroundings:
 def build_table(around: Surroundings) -> ActionTable:
     """Every action, in the order in which the peer's public API lists them."""
     table = ActionTable()
-    server = Server(
-        storage=around.storage,
-        load=around.load,
-        rooms=around.notifier.rooms,
-        api=table.public_api,
-        has_admin=around.register.directory.admin_exists,
-        node=around.node,
-        version=around.version,
-    )
     natives: set[str] = set()
     documents = ApiDocuments(
         table=table, natives=natives, mqtt=around.settings.mqtt, version=around.version
     )
     people = _people(around, table)
     specifications = Specifications(around.private)
+    data = _data(around, specifications)
     for action in (
         *_of("auth", people),
-        *_data(around, specifications),
+        *_of("bulk", data),
+        *Cluster(around.node, around.settings.server.host).actions(),
+        *_of("collection", data),
+        *debug.actions(),
+        *_of("document", data),
+        *_of("index", data),
         *_realtime(around, specifications).actions(),
         *_of("security", people),
-        *server.actions(),
-        *documents.actions(),
+        *_of("server", (*_server(around, table), *documents.actions())),
         *_of("admin", people),
+        *unserved.redis(),
+        *unserved.routed_only(),
         *_device_manager(around),
     ):
         table.add(action)
         natives.add(action.controller)
     return table
+
+
+def _server(around: Surroundings, table: ActionTable) -> tuple[Action, ...]:
+    server = Server(
+        storage=around.storage,
+        settings=around.settings,
+        api=table.public_api,
+        has_admin=around.register.directory.admin_exists,
+        node=around.node,
+        version=around.version,
+    )
+    counts = ServerCounts(around.load, around.notifier.rooms, around.statistics)
+    return (*server.actions(), *counts.actions())
 
 
 def _realtime(around: Surroundings, specifications: Specifications) -> Realtime:
@@ -128,11 +144,11 @@ def _of(controller: str, actions: Sequence[Action]) -> list[Action]:
     return sorted(own, key=lambda action: action.name)
 
 
-def _data(around: Surroundings, specifications: Specifications) -> list[Action]:
+def _data(around: Surroundings, specifications: Specifications) -> tuple[Action, ...]:
     storage, private, settings = around.storage, around.private, around.settings.documents
     cursors = Cursors(storage, around.settings.scrolls)
     kept = KeptSettings(private)
-    found = (
+    return (
         *Collections(storage, kept, around.notifier.rooms).actions(),
         *SpecificationActions(
             storage, specifications, settings, private, Cursors(private, around.settings.scrolls)
@@ -146,7 +162,6 @@ def _data(around: Surroundings, specifications: Specifications) -> list[Action]:
         *Bulk(storage).actions(),
         *Export(storage).actions(),
     )
-    return sorted(found, key=lambda action: (action.controller, action.name))
 
 
 def _device_manager(around: Surroundings) -> tuple[Action, ...]:

@@ -68,6 +68,8 @@ class Action:
         is_guarded: It writes one document, through `controllers.writes`, so that it takes
             `ifVersion` (If-Match) and `idempotencyKey`.
         is_bare: Its result is sent as it is, without the envelope.
+        is_unserved: Known by name and always refused, so that clients learn why; the public API
+            and the API documents leave it out.
         before_event, after_event, error_event: What its pipes and hooks listen to, such as
             `document:beforeUpdate`.
     """
@@ -86,6 +88,7 @@ class Action:
     order_key: OrderKey | None = None
     is_guarded: bool = False
     is_bare: bool = False
+    is_unserved: bool = False
     before_event: str = field(init=False)
     after_event: str = field(init=False)
     error_event: str = field(init=False)
@@ -120,6 +123,10 @@ class ActionTable:
     def __iter__(self) -> Iterator[Action]:
         for actions in self._actions.values():
             yield from actions.values()
+
+    def served(self) -> Iterator[Action]:
+        """All that are not merely refused by name."""
+        return (action for action in self if not action.is_unserved)
 
     def add(self, action: Action) -> None:
         """Take an action in.
@@ -179,10 +186,10 @@ class ActionTable:
 
         Kuzzle SDKs build their HTTP requests from it; order and number of the routes count.
         """
-        return {
-            controller: {name: _describe(action) for name, action in named.items()}
-            for controller, named in self._actions.items()
-        }
+        api: dict[str, JsonObject] = {}
+        for action in self.served():
+            api.setdefault(action.controller, {})[action.name] = _describe(action)
+        return {**api}
 
 
 def _absent(controller: str, name: str, error: RouterError) -> Action:

@@ -13,7 +13,7 @@ import structlog
 from router.actions import Action, ActionTable
 from router.addresses import network_of
 from router.admission import Admission
-from router.envelope import ANONYMOUS, Json, Reply, Request, Response, User
+from router.envelope import ANONYMOUS, Json, Reply, Request, Response, User, Wire
 from router.errors import RouterError, TooSoonError
 from router.events import Events, Exchange, is_cancelled
 from router.guards import condition
@@ -38,6 +38,12 @@ _log: Final = structlog.get_logger("trivium.router")
 
 class Meter(Protocol):
     """Counts answered requests."""
+
+    def begun(self, wire: Wire) -> None:
+        """Called when a request comes in."""
+
+    def ended(self, wire: Wire) -> None:
+        """Called once when it is over, whether it is answered or was given up."""
 
     def answered(self, request: Request, status: int, seconds: float) -> None:
         """Called once for each answer."""
@@ -73,7 +79,8 @@ class Router:
 
     async def dispatch(self, request: Request) -> Response:
         """The answer to a request that came in from outside; raises nothing but cancellation."""
-        started = time.perf_counter()
+        started, wire = time.perf_counter(), request.connection.wire
+        self._meter.begun(wire)
         token = CURRENT.set(request.request_id)
         turn: Turn | None = None
         action: Action | None = None
@@ -91,12 +98,7 @@ class Router:
                 user = await self._authority.identify(request)
                 if user is not request.user:
                     request = request.replace(user=user)
-                if user.rate_limit:
-                    self._spend(user, request)
-                if action is None:
-                    raise self._missing(user, request)
-                self._allow(user, action, request)
-                self._auditor.check(action)
+                action = self._permitted(action, request)
                 response = await self._perform(action, guarded(action, request))
             finally:
                 self.admission.leave()
@@ -105,6 +107,7 @@ class Router:
         except Exception as error:  # noqa: BLE001 - the boundary: no fault may silence the wire
             response = failed(request, _unexpected(request, error))
         finally:
+            self._meter.ended(wire)
             if turn is not None:
                 turn.end()
             CURRENT.reset(token)
@@ -151,6 +154,16 @@ class Router:
         if not request.action:
             raise RouterError("api.assert.missing_argument", "action")
         return self.table.get(request.controller, request.action)
+
+    def _permitted(self, action: Action | None, request: Request) -> Action:
+        user = request.user
+        if user.rate_limit:
+            self._spend(user, request)
+        if action is None:
+            raise self._missing(user, request)
+        self._allow(user, action, request)
+        self._auditor.check(action)
+        return action
 
     def _missing(self, user: User, request: Request) -> RouterError:
         # Who might not run the action doesn't learn that there is none.

@@ -57,6 +57,7 @@ class Observer:
         self._table: ActionTable | None = None
         self._admission: Admission | None = None
         self._logs_all = False
+        self._at_work: dict[Wire, int] = {}
 
     def watch(self, table: ActionTable, admission: Admission, *, log_all: bool = False) -> None:
         """Learn the names that count by themselves, and where work waits.
@@ -89,6 +90,14 @@ class Observer:
         self._cells[wire, controller, action, status] = times
         return times
 
+    def begun(self, wire: Wire) -> None:
+        """A request was let in to be answered."""
+        self._at_work[wire] = self._at_work.get(wire, 0) + 1
+
+    def ended(self, wire: Wire) -> None:
+        """It is over, answered or given up."""
+        self._at_work[wire] -= 1
+
     # -- the wires tell -------------------------------------------------------------------
 
     def opened(self, wire: Wire) -> None:
@@ -118,6 +127,25 @@ class Observer:
     def connections(self) -> Mapping[str, int]:
         """Open connections by wire."""
         return {str(wire): count for wire, count in self.open.items()}
+
+    def ongoing(self) -> Mapping[str, int]:
+        """Requests that are not answered yet, by wire."""
+        return {str(wire): count for wire, count in self._at_work.items()}
+
+    def succeeded(self) -> Mapping[str, int]:
+        """Answers without an error since the start, by wire."""
+        return self._sums(is_failure=False)
+
+    def failed(self) -> Mapping[str, int]:
+        """Answers with an error since the start, by wire."""
+        return self._sums(is_failure=True)
+
+    def _sums(self, *, is_failure: bool) -> dict[str, int]:
+        sums: dict[str, int] = {}
+        for cell, times in self.answers.items():
+            if (cell.status >= 400) is is_failure:
+                sums[cell.wire] = sums.get(cell.wire, 0) + sum(times.buckets)
+        return sums
 
     def render(self) -> tuple[bytes, str]:
         """Everything in Prometheus' text form, and the content type of that."""

@@ -6,13 +6,9 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-
-class Section(BaseModel):
-    """A table of the settings file; unknown keys are errors, so that a typo can't hide."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from router.section import Section
 
 
 def _networks(value: str) -> str:
@@ -38,7 +34,7 @@ class TlsSettings(Section):
         "", description="PEM file of the certificate, and those between it and its CA."
     )
     key: str = Field("", description="PEM file of its key; empty if the certificate's holds it.")
-    key_password: str = Field("", description="Of the key, if that is encrypted.")
+    key_password: str = Field("", repr=False, description="Of the key, if that is encrypted.")
     min_version: Literal["1.2", "1.3"] = Field("1.2", description="Oldest version spoken.")
     client_certificates: Literal["off", "optional", "required"] = Field(
         "off", description="Whether clients show certificates; a bad one ends the connection."
@@ -267,7 +263,7 @@ class OpenSearchSettings(Section):
         "http://127.0.0.1:9200", description="URLs of its nodes, comma separated; https is TLS."
     )
     username: str = Field("", description="For basic authentication; empty is without.")
-    password: str = Field("", description="For basic authentication.")
+    password: str = Field("", repr=False, description="For basic authentication.")
     ca_file: str = Field("", description="CA certificates (PEM); empty for those of the system.")
     verify_certificates: bool = Field(True, description="Whether TLS certificates must be good.")
     timeout_s: float = Field(10.0, gt=0, description="Seconds that one answer may take.")

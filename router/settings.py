@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from router.section import Section
 from router.sections import (
     AccessSettings,
     AuditSettings,
@@ -23,12 +24,12 @@ from router.sections import (
     OpenSearchSettings,
     RealtimeSettings,
     ScrollSettings,
-    Section,
     ServerSettings,
     StorageSettings,
     TlsSettings,
     WebSocketSettings,
 )
+from router.sections_telling import StatisticsSettings
 from router.sources import BadSettingError, Given, from_environment, from_file, from_flags, meant
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Section",
     "ServerSettings",
     "Settings",
+    "StatisticsSettings",
     "StorageSettings",
     "TlsSettings",
     "WebSocketSettings",
@@ -77,6 +79,7 @@ class Settings(Section):
     device_manager: DeviceManagerSettings = DeviceManagerSettings()
     realtime: RealtimeSettings = RealtimeSettings()
     audit: AuditSettings = AuditSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
 
 
 def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:

@@ -30,6 +30,7 @@ from router.events import Events
 from router.observe import Observer
 from router.ports import Doorkeeper
 from router.settings import Settings
+from router.statistics import Statistics
 from storage.contract import Storage
 from trivium import stores
 from trivium.app import App
@@ -62,6 +63,7 @@ class Core:
     ) -> None:
         self.node = f"trivium-{uuid.uuid4().hex[:12]}"
         self.observer = Observer()
+        self.statistics = Statistics(self.observer, settings.statistics)
         self.connections = Connections()
         self.events = Events(_hook_failed)
         limits = settings.limits
@@ -107,6 +109,7 @@ class Core:
             settings=settings,
             engines=self.engines,
             load=self.observer,
+            statistics=self.statistics,
             notifier=self.notifier,
             reviews=self.reviews,
             audit=self.audit,

@@ -94,6 +94,7 @@ class Server:
             self.app.start(self.core.router, self.settings)
             undo.callback(self.app.stop)
             undo.push_async_callback(self._finish)
+            await undo.enter_async_context(self.core.statistics.kept())
             await self._listen_and_open(opening, undo)
             if self.core.audit is not None:
                 self.core.audit.serving()

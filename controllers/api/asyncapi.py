@@ -47,8 +47,8 @@ def asyncapi(
 ) -> JsonObject:
     """The document of all actions: on WebSocket one channel carries everything, on MQTT requests,
     answers and notifications have topics of their own."""
-    requests = {_key(action): _request(action) for action in table}
-    answers = {f"{_key(action)}.answer": _answer(action) for action in table}
+    requests = {_key(action): _request(action) for action in table.served()}
+    answers = {f"{_key(action)}.answer": _answer(action) for action in table.served()}
     messages: JsonObject = {**requests, **answers, "notification": _notification()}
     everything = {name: _to(name) for name in messages}
     return {
@@ -80,7 +80,7 @@ def asyncapi(
 
 def _operations(table: ActionTable) -> JsonObject:
     operations: JsonObject = {}
-    for action in table:
+    for action in table.served():
         name = _key(action)
         for wire, asked, answered in (("ws", "socket", "socket"), ("mqtt", "requests", "answers")):
             operations[f"{wire}.{name}"] = {

@@ -73,7 +73,7 @@ def openapi(
 ) -> JsonObject:
     """The document of the actions of some controllers, one operation for each of their routes."""
     chosen = set(controllers)
-    actions = [action for action in table if action.controller in chosen and action.routes]
+    actions = [action for action in table.served() if action.controller in chosen and action.routes]
     paths: dict[str, JsonObject] = {}
     for action in actions:
         for number, route in enumerate(action.routes):

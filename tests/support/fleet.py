@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from router.settings import MqttSettings, ServerSettings, Settings, StorageSettings
+from router.settings import (
+    MqttSettings,
+    ServerSettings,
+    Settings,
+    StatisticsSettings,
+    StorageSettings,
+)
 from trivium import App
 
 CONTAINER_METADATA = {
@@ -52,6 +58,8 @@ def fleet_settings(data: Path, *, http_form: str = "asset") -> Settings:
         server=ServerSettings(port=0),
         mqtt=MqttSettings(port=0),
         storage=StorageSettings(data=data),
+        # A single frame, whatever the time that a test takes.
+        statistics=StatisticsSettings(interval_s=3600),
     ).model_copy(
         update={
             "device_manager": Settings().device_manager.model_copy(update={"http_form": http_form})

@@ -21,6 +21,7 @@ from router.dispatch import Router
 from router.envelope import Connection, Request, Response
 from router.events import Events
 from router.settings import DeviceManagerSettings, DocumentSettings, RealtimeSettings, Settings
+from router.statistics import Statistics
 from storage.contract import Storage
 from storage.memory import MemoryStorage
 from tests.support.small_router import CountingMeter
@@ -46,6 +47,15 @@ class SteadyLoad:
     def __init__(self) -> None:
         self.running, self.waiting = 1, 0
         self.open: dict[str, int] = {}
+
+    def succeeded(self) -> Mapping[str, int]:
+        return {}
+
+    def failed(self) -> Mapping[str, int]:
+        return {}
+
+    def ongoing(self) -> Mapping[str, int]:
+        return {}
 
     def requests_running(self) -> int:
         return self.running
@@ -159,6 +169,7 @@ async def in_process(
             settings=settings,
             engines=engines,
             load=load,
+            statistics=Statistics(load, settings.statistics),
             notifier=notifier,
             reviews=reviews,
             node="node-1",

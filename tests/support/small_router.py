@@ -34,6 +34,13 @@ class CountingMeter:
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
+        self.at_work = 0
+
+    def begun(self, wire: str) -> None:
+        self.at_work += 1
+
+    def ended(self, wire: str) -> None:
+        self.at_work -= 1
 
     def answered(self, request: Request, status: int, seconds: float) -> None:
         self.statuses.append(status)

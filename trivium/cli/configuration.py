@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
 from router.settings import BadSettingError, Settings, load, render
 from trivium.cli.serve import DEFAULT_CONFIG
-
-_SECRETS: Final = (("opensearch", "password"), ("tls", "key_password"))
-_HIDDEN: Final = "(set, not shown)"
 
 
 class ConfigurationError(Exception):
@@ -23,7 +19,7 @@ def shown(config: Path | None) -> str:
     Raises:
         ConfigurationError: A setting is wrong.
     """
-    return render(_without_secrets(_read(config)[0]))
+    return render(_read(config)[0].without_secrets())
 
 
 def checked(config: Path | None) -> str:
@@ -44,12 +40,3 @@ def _read(config: Path | None) -> tuple[Settings, str]:
     except (BadSettingError, OSError) as error:
         raise ConfigurationError(str(error)) from error
     return settings, "environment and defaults" if config is None else str(config)
-
-
-def _without_secrets(settings: Settings) -> Settings:
-    for section, key in _SECRETS:
-        table = getattr(settings, section)
-        if getattr(table, key):
-            hidden = table.model_copy(update={key: _HIDDEN})
-            settings = settings.model_copy(update={section: hidden})
-    return settings

@@ -97,6 +97,52 @@ SERVER = [
     ),
     Step(about="adminExists", ask=_on("server", "adminExists"), sees=lambda r: not r["exists"]),
     Step(about="metrics", ask=_on("server", "metrics"), sees=lambda r: "api" in r),
+    Step(
+        about="capabilities",
+        ask=_on("server", "capabilities"),
+        sees=lambda r: (
+            r["limits"]["documentsWriteCount"] == 200
+            and "now" in r["routes"]["server"]
+            and "device-manager" in r["plugins"]
+        ),
+    ),
+    Step(
+        about="getConfig",
+        ask=_on("server", "getConfig"),
+        sees=lambda r: r["limits"]["documentsFetchCount"] == 10_000 and "access" not in r,
+    ),
+    Step(
+        about="getLastStats",
+        ask=_on("server", "getLastStats"),
+        sees=lambda r: sum(r["completedRequests"].values()) > 3,
+    ),
+    Step(about="getAllStats", ask=_on("server", "getAllStats"), sees=lambda r: r["total"] == 1),
+    Step(
+        about="getStats up to a date",
+        ask=_on("server", "getStats", startTime=0, stopTime="2001-02-03T04:05:06Z"),
+        sees=lambda r: r == {"hits": [], "total": 0},
+    ),
+    Step(
+        about="getStats from a date",
+        ask=_on("server", "getStats", startTime="2001-02-03"),
+        sees=lambda r: r["total"] == 1,
+    ),
+    Step(
+        about="getStats at no time",
+        ask=_on("server", "getStats", startTime="soon"),
+        status=400,
+        error="api.assert.invalid_argument",
+    ),
+    Step(
+        about="the cluster",
+        ask=_on("cluster", "status"),
+        sees=lambda r: r["activeNodes"] == 1 and r["activity"][0]["event"] == "joined",
+    ),
+    Step(
+        about="what it runs on",
+        ask=_on("debug", "nodeVersion"),
+        sees=lambda r: r.startswith("python 3."),
+    ),
 ]
 
 AUTH = [

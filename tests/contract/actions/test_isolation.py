@@ -31,6 +31,10 @@ TENANT = {"username": "tenant", "password": "tenant's long password"}
 OF_NO_PLACE = {
     "admin": "of the router",
     "auth": "the caller's own",
+    "cluster": "of the router",
+    "debug": "of the router",
+    "memoryStorage": "refused by name",
+    "ms": "refused by name",
     "security": "of users, roles and the audit, which belong to no index",
     "server": "of the router",
 }
@@ -52,9 +56,12 @@ NAMES_NOTHING = {
 
 SHOWING = [
     "device-manager/engine:list",
+    "cluster:status",
     "index:list",
     "index:stats",
     "realtime:list",
+    "server:capabilities",
+    "server:getAllStats",
     "server:info",
     "server:metrics",
 ]
@@ -62,7 +69,7 @@ SHOWING = [
 RULING = ("admin", "security")
 """Controllers that say who may do what, anywhere."""
 
-OF_ALL = ["collection:searchSpecifications"]
+OF_ALL = ["collection:searchSpecifications", "server:getConfig"]
 """What else is everybody's: a right that is bound to places doesn't do for either."""
 
 

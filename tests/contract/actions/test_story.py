@@ -13,7 +13,7 @@ from router.envelope import Connection
 from router.settings import OpenSearchSettings
 from storage.opensearch.places import PRIVATE
 from storage.opensearch.store import OpenSearchStorage
-from tests.contract.actions import bulk, data, many, people, realtime, steps, tokens
+from tests.contract.actions import bulk, data, many, people, realtime, steps, tokens, unserved
 from tests.contract.actions.guards import GUARDS
 from tests.contract.actions.refusals import REFUSALS
 from tests.contract.actions.refusals_many import REFUSALS_MANY
@@ -43,6 +43,7 @@ STORY = [
     *bulk.BULK,
     *bulk.REFUSALS_BULK,
     *realtime.REALTIME,
+    *unserved.UNSERVED,
     *tokens.TOKENS,
     *people.PEOPLE,
     *steps.LEAVING,
@@ -53,6 +54,17 @@ DIFFERS_BY_NATURE = {
     "now": "the time of the answer",
     "createdAt": "the time of the write",
     "updatedAt": "the time of the write",
+    "completedRequests": "counted by wire",
+    "failedRequests": "counted by wire",
+    "ongoingRequests": "counted by wire",
+    "connections": "counted by wire",
+    "timestamp": "the time of a count",
+    "internalStorage": "names the engine",
+    "publicStorage": "names the engine",
+    "nodes": "each server has its own name",
+    "activity": "each server has its own name",
+    "folder": "each server has its own",
+    "data": "each server has its own",
     "node": "each server has its own name; in process there is none",
     "serverInfo": "up-time and memory",
     "network": "server:metrics counts the connections of this very wire",

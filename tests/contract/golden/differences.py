@@ -9,7 +9,6 @@ LATER = "an action of a later version"
 LEFT_OUT: dict[str, str] = {
     **dict.fromkeys(
         [
-            "server:getConfig",
             "asset:getLastMeasuredAt",
             "asset:getLastMeasures",
             "history after updates (document:search)",
@@ -20,6 +19,7 @@ LEFT_OUT: dict[str, str] = {
 }
 
 DIFFERENT: dict[str, str] = {
+    "server:getConfig": "shows our settings, and the limits in the peer's words",
     "server:info GET /_serverInfo": "lists our routes and services",
     "server:info": "lists our routes and services",
     **dict.fromkeys(

@@ -61,7 +61,9 @@ class TestPublicApi:
         natives = [
             "auth",
             "bulk",
+            "cluster",
             "collection",
+            "debug",
             "document",
             "index",
             "realtime",

@@ -47,6 +47,13 @@ class Tally:
 
     def __init__(self) -> None:
         self.answers: list[tuple[str, int]] = []
+        self.at_work = 0
+
+    def begun(self, wire: str) -> None:
+        self.at_work += 1
+
+    def ended(self, wire: str) -> None:
+        self.at_work -= 1
 
     def answered(self, request: Request, status: int, seconds: float) -> None:
         assert seconds >= 0

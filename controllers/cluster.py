@@ -1,0 +1,50 @@
+"""The `cluster` controller: the routers that work together, of which each knows itself."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from router import places
+from router.actions import Action, Route
+from router.envelope import Json, JsonObject, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Tells of this router; those that share its store don't know of each other.
+
+    Attributes:
+        address: Where it listens.
+        born_s: When it was made, in seconds since 1970.
+    """
+
+    node: str
+    address: str
+    born_s: float = field(default_factory=time.time)
+
+    async def status(self, _: Request) -> Json:
+        """The nodes, and what became of them."""
+        born = datetime.fromtimestamp(self.born_s, UTC)
+        since = born.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        named: JsonObject = {"id": self.node, "address": self.address}
+        return {
+            "activeNodes": 1,
+            "nodes": [{**named, "birthdate": since}],
+            "activity": [{**named, "date": since, "event": "joined"}],
+        }
+
+    def actions(self) -> tuple[Action, ...]:
+        """The actions of this controller."""
+        status = Action(
+            controller="cluster",
+            name="status",
+            handler=self.status,
+            places=places.nowhere,
+            summary="This router, as a cluster of one node.",
+            routes=(Route("GET", "/cluster/_status"),),
+            result="`{activeNodes: integer, nodes: [{id, address: string, birthdate: string}], "
+            "activity: [{id, address: string, date: string, event: string}]}`",
+        )
+        return (status,)

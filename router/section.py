@@ -1,0 +1,36 @@
+"""What every table of the settings is."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict
+
+HIDDEN: Final = "(set, not shown)"
+"""Stands for a secret where settings are shown."""
+
+# RFC 3986, 3.2.1: a URL may hold a password.
+_USERINFO: Final = re.compile(r"//[^/@,\s]*@")
+
+
+class Section(BaseModel):
+    """A table of the settings file; unknown keys are errors, so that a typo can't hide.
+
+    A field with `repr=False` holds a secret: it is never shown, nor logged.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def without_secrets(self) -> Self:
+        """The same, with a note in the place of every secret that is set."""
+        shown: dict[str, object] = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                shown[name] = value.without_secrets()
+            elif not field.repr and value:
+                shown[name] = HIDDEN
+            elif isinstance(value, str):
+                shown[name] = _USERINFO.sub(f"//{HIDDEN}@", value)
+        return self.model_copy(update=shown)
