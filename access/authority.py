@@ -175,7 +175,7 @@ class Authority:
 
     async def admit(
         self, connection: Connection, username: str | None, password: str | None
-    ) -> object:
+    ) -> Session | None:
         """See `router.ports.Doorkeeper`."""
         if not self._directory.has_admin:
             # Nobody can have a password yet that would tell more than anonymous; in the peer

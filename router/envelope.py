@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -55,6 +55,14 @@ def always() -> bool:
     return True
 
 
+class Bearer(Protocol):
+    """What a connection was opened with: it speaks for the user of that id."""
+
+    @property
+    def kuid(self) -> str:
+        """Whom it speaks for."""
+
+
 class Connection(msgspec.Struct, frozen=True):
     """One client's connection, as the wire that holds it describes it.
 
@@ -77,7 +85,7 @@ class Connection(msgspec.Struct, frozen=True):
     is_local: Callable[[], bool] = always
     is_secure: bool = False
     certified: str = ""
-    bearer: object = None
+    bearer: Bearer | None = None
 
     def __repr__(self) -> str:
         # Headers and arguments may hold tokens and passwords, and this ends up in logs.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from router.actions import Action
-from router.envelope import Connection, Request, Response, User, Wire
+from router.envelope import Bearer, Connection, Request, Response, User, Wire
 from router.errors import RouterError
 
 
@@ -61,7 +61,7 @@ class Doorkeeper(Protocol):
 
     async def admit(
         self, connection: Connection, username: str | None, password: str | None
-    ) -> object:
+    ) -> Bearer | None:
         """Check what a connection was opened with; what it returns is the connection's `bearer`.
 
         An API key or a token may stand in the place of the password.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from access.audit.trail import Trail
-from access.sessions import Session
-from router.envelope import Connection
+from router.envelope import Bearer, Connection
 from router.errors import RouterError
 from router.ports import Doorkeeper
 
@@ -18,13 +17,13 @@ class RecordingDoor:
 
     async def admit(
         self, connection: Connection, username: str | None, password: str | None
-    ) -> object:
+    ) -> Bearer | None:
         """See `router.ports.Doorkeeper`."""
         try:
             bearer = await self._door.admit(connection, username, password)
         except RouterError as error:
             self._trail.turned_away(connection, "", error)
             raise
-        if isinstance(bearer, Session):
+        if bearer is not None:
             self._trail.let_in(connection, bearer.kuid)
         return bearer

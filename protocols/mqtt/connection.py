@@ -14,9 +14,9 @@ from protocols.locality import is_loopback
 from protocols.mqtt.job import Job
 from protocols.mqtt.knock import Knock
 from protocols.mqtt.session import Session
-from protocols.mqtt.terms import Terms
+from protocols.mqtt.sessions import Sessions
 from router.connections import Notification
-from router.envelope import Connection, Request, Response
+from router.envelope import Bearer, Connection, Request, Response
 
 _log: Final = structlog.get_logger("trivium.mqtt")
 
@@ -33,8 +33,8 @@ class Host(Protocol):
     """The listener, as its connections see it."""
 
     @property
-    def terms(self) -> Terms:
-        """What the clients may do."""
+    def sessions(self) -> Sessions:
+        """Where the clients' sessions are found."""
 
     @property
     def max_unsent_bytes(self) -> int:
@@ -52,11 +52,8 @@ class Host(Protocol):
     def lost(self, address: str) -> None:
         """A TCP connection is gone, though what it sent may still be to be done."""
 
-    def named(self, connection: MqttConnection) -> None:
-        """Its client is let in and has a client id."""
-
     def left(self, connection: MqttConnection) -> None:
-        """Its client is gone and gives up its name; what it sent may still be to be done."""
+        """Its client is gone; what it sent may still be to be done."""
 
     def closed(self, connection: MqttConnection) -> None:
         """It is gone, with all that it sent."""
@@ -86,7 +83,6 @@ class MqttConnection(asyncio.Protocol):
         self._slow_timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
         self._is_reading = True
-        self._is_named = False
         self._is_closing = False
         self._is_lost = False
         self._is_concluded = False
@@ -119,9 +115,10 @@ class MqttConnection(asyncio.Protocol):
             is_secure=transport.get_extra_info("ssl_object") is not None,
         )
         self._session = Session(
-            self._host.terms,
+            self._host.sessions,
             connection,
             now=self._loop.time(),
+            wake=self._wake,
             is_full=self._host.is_full(address),
         )
         self._host.opened(self, address)
@@ -146,6 +143,7 @@ class MqttConnection(asyncio.Protocol):
                 timer.cancel()
         self._host.lost(self._session.connection.address)
         self._host.left(self)
+        self._session.hung_up()
         if not self._session.has_more:
             self._conclude()
 
@@ -156,7 +154,7 @@ class MqttConnection(asyncio.Protocol):
         self._session.answered(job, response, self._loop.time())
         self._obey()
 
-    def admitted(self, knock: Knock, bearer: object) -> None:
+    def admitted(self, knock: Knock, bearer: Bearer | None) -> None:
         """The client's credentials are good."""
         self._session.admitted(knock, bearer, self._loop.time())
         self._obey()
@@ -182,10 +180,7 @@ class MqttConnection(asyncio.Protocol):
     def notify(self, notification: Notification) -> None:
         """Send a message that answers nothing."""
         self._session.notify(notification)
-        self._obey()
-        # One that is held back for want of acknowledgements is unread as well.
-        if self._unsent() > self._host.max_unsent_bytes:
-            self._check_reader(0)
+        self._wake()
 
     def expel(self, reason: str) -> None:
         """Close the connection, since its client may be here no longer."""
@@ -202,13 +197,15 @@ class MqttConnection(asyncio.Protocol):
 
     # -- inside -------------------------------------------------------------------------
 
+    def _wake(self) -> None:
+        self._obey()
+        # A message that is held back for want of acknowledgements is unread as well.
+        if self._unsent() > self._host.max_unsent_bytes:
+            self._check_reader(0)
+
     def _obey(self) -> None:
         # Does what the session wants after each thing that happened.
         session = self._session
-        if session.is_connected and not self._is_named:
-            # Before its first request: an older connection's will comes first.
-            self._is_named = True
-            self._host.named(self)
         self._ask(session)
         if session.out:
             self._write(session)
@@ -233,9 +230,9 @@ class MqttConnection(asyncio.Protocol):
             self._host.admit(self, session.connection, knock)
 
     def _run(self, session: Session) -> None:
-        jobs, session.jobs = session.jobs, []
-        for job in jobs:
+        for job in session.jobs:
             self._host.run(self, job)
+        session.jobs.clear()
 
     def _set_reading(self, is_reading: bool) -> None:
         if self._transport.is_closing() or is_reading is self._is_reading:

@@ -27,21 +27,32 @@ class Receipt:
 
 
 class Inbox:
-    """Acknowledges in the order of arrival, and lets no QoS 2 message in twice.
+    """Acknowledges in the order of arrival, and lets no QoS 2 message in twice."""
 
-    Args:
-        send: Called with each acknowledgement once its turn has come.
-        receive_maximum: Most messages unacknowledged; None without a limit (MQTT 3.1.1).
-    """
+    __slots__ = ("_counted", "_line", "_receive_maximum", "_received", "_send", "_waiting")
 
-    __slots__ = ("_line", "_receive_maximum", "_received", "_send", "_waiting")
-
-    def __init__(self, send: Callable[[Answer], None], *, receive_maximum: int | None) -> None:
-        self._send = send
-        self._receive_maximum = receive_maximum
+    def __init__(self) -> None:
+        self._send: Callable[[Answer], None] | None = None
+        self._receive_maximum: int | None = None
+        self._counted: set[int] = set()
         self._line: deque[Receipt] = deque()
         self._waiting: dict[int, Receipt] = {}
         self._received: set[int] = set()
+
+    def attach(self, send: Callable[[Answer], None], *, receive_maximum: int | None) -> None:
+        """The client is here; it counts its messages anew (MQTT 5, 4.9).
+
+        Args:
+            send: Called with each acknowledgement once its turn has come.
+            receive_maximum: Most messages unacknowledged; None without a limit (MQTT 3.1.1).
+        """
+        self._send = send
+        self._receive_maximum = receive_maximum
+        self._counted.clear()
+
+    def detach(self) -> None:
+        """The client is gone: what it hears no more it asks again, by sending the same again."""
+        self._send = None
 
     def take(self, publish: Publish) -> Receipt | None:
         """The receipt for a PUBLISH of QoS 1 or 2; None for a message that is already here.
@@ -57,18 +68,16 @@ class Inbox:
         if waiting is not None:
             # [MQTT-4.3.3-10]: until the PUBREL a QoS 2 message is the same, DUP or not.
             if waiting.qos == qos and (qos == 2 or publish.dup):
+                self._count(packet_id)
                 return None
             raise protocol_error("the packet identifier is in use")
         if packet_id in self._received:
             if qos != 2:
                 raise protocol_error("the packet identifier is in use")
-            self._send(Pubrec(packet_id=packet_id))
+            self._count(packet_id)
+            self._tell(Pubrec(packet_id=packet_id))
             return None
-        limit = self._receive_maximum
-        if limit is not None and len(self._line) + len(self._received) >= limit:
-            raise PacketError(
-                Reason.RECEIVE_MAXIMUM_EXCEEDED, f"more than {limit} messages unacknowledged"
-            )
+        self._count(packet_id)
         receipt = self._waiting[packet_id] = Receipt(packet_id, qos)
         self._line.append(receipt)
         return receipt
@@ -100,8 +109,9 @@ class Inbox:
             raise protocol_error("PUBREL before PUBREC")
         found = packet_id in self._received
         self._received.discard(packet_id)
+        self._counted.discard(packet_id)
         reason = Reason.SUCCESS if found else Reason.PACKET_IDENTIFIER_NOT_FOUND
-        self._send(Pubcomp(packet_id=packet_id, reason=reason))
+        self._tell(Pubcomp(packet_id=packet_id, reason=reason))
         return reason
 
     def _acknowledge(self, receipt: Receipt) -> None:
@@ -110,4 +120,18 @@ class Inbox:
         kind: type[Puback | Pubrec] = Puback if receipt.qos == 1 else Pubrec
         if receipt.qos == 2 and receipt.reason < Reason.UNSPECIFIED_ERROR:
             self._received.add(packet_id)
-        self._send(kind(packet_id=packet_id, reason=receipt.reason, properties=receipt.properties))
+        else:
+            self._counted.discard(packet_id)
+        self._tell(kind(packet_id=packet_id, reason=receipt.reason, properties=receipt.properties))
+
+    def _count(self, packet_id: int) -> None:
+        limit = self._receive_maximum
+        if limit is not None and len(self._counted) >= limit and packet_id not in self._counted:
+            raise PacketError(
+                Reason.RECEIVE_MAXIMUM_EXCEEDED, f"more than {limit} messages unacknowledged"
+            )
+        self._counted.add(packet_id)
+
+    def _tell(self, answer: Answer) -> None:
+        if self._send is not None:
+            self._send(answer)

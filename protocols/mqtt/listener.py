@@ -11,7 +11,8 @@ from protocols.crowd import Crowd
 from protocols.mqtt.connection import LINGER_S, MqttConnection
 from protocols.mqtt.job import Job
 from protocols.mqtt.knock import Knock, refusal_of
-from protocols.mqtt.terms import Terms, terms_of
+from protocols.mqtt.sessions import Sessions
+from protocols.mqtt.terms import terms_of
 from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
 from router.connections import Connections
@@ -50,7 +51,8 @@ class MqttListener:
         node: str,
         doorkeeper: Doorkeeper | None = None,
     ) -> None:
-        self.terms: Terms = terms_of(settings, node, checks_credentials=doorkeeper is not None)
+        terms = terms_of(settings, node, checks_credentials=doorkeeper is not None)
+        self.sessions = Sessions(terms)
         self._doorkeeper = doorkeeper
         self.max_unsent_bytes = settings.mqtt.max_unsent_bytes
         self._router = router
@@ -63,7 +65,6 @@ class MqttListener:
         self._servers: list[asyncio.Server | Door] = []
         self._connections: set[MqttConnection] = set()
         self._open = connections
-        self._clients: dict[str, MqttConnection] = {}
         self._tasks: dict[object, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop
         self._none_left = asyncio.Event()
@@ -154,21 +155,9 @@ class MqttListener:
         """A TCP connection is gone, though what it sent may still be to be done."""
         self._crowd.leave(address)
 
-    def named(self, connection: MqttConnection) -> None:
-        """Its client is let in; an older connection of that client gives way.
-
-        Source: [MQTT-3.1.4-3], in MQTT 3.1.1 [MQTT-3.1.4-2].
-        """
-        older = self._clients.get(connection.client_id)
-        self._clients[connection.client_id] = connection
-        if older is not None:
-            older.end(Reason.SESSION_TAKEN_OVER, "the client has connected anew")
-
     def left(self, connection: MqttConnection) -> None:
-        """Its client is gone and gives up its name; what it sent may still be to be done."""
+        """Its client is gone; what it sent may still be to be done."""
         self._open.closed(connection.id)
-        if self._clients.get(connection.client_id) is connection:
-            del self._clients[connection.client_id]
 
     def closed(self, connection: MqttConnection) -> None:
         """It is gone, with all that it sent."""

@@ -18,32 +18,20 @@ from protocols.codec.mqtt.packets import (
     Packet,
     Pingreq,
     Pingresp,
-    Puback,
-    Pubcomp,
-    Publish,
-    Pubrec,
-    Pubrel,
-    Suback,
-    Subscribe,
-    Unsuback,
-    Unsubscribe,
-    Will,
 )
-from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
+from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
 from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import handshake
-from protocols.mqtt.answers import Answers, check_publish
-from protocols.mqtt.inbox import Inbox
-from protocols.mqtt.job import Job, read_request
+from protocols.mqtt.exchange import Exchange
+from protocols.mqtt.job import Job
 from protocols.mqtt.knock import Knock
-from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.patience import Patience
-from protocols.mqtt.subscriptions import Subscriptions
-from protocols.mqtt.terms import Terms
+from protocols.mqtt.sessions import Sessions
+from protocols.mqtt.state import SessionState
 from protocols.mqtt.writer import Writer
 from router.connections import Notification
-from router.envelope import Connection, Request, Response, refusal
+from router.envelope import Bearer, Connection, Request, Response
 
 BAD_FRAME: Final = "network.mqtt.unexpected_error"
 
@@ -52,6 +40,9 @@ PACKETS_PER_TURN: Final = 128
 
 CONNECT_HEADER: Final = 0x10
 """The byte that every connection begins with: [MQTT-3.1.0-1]."""
+
+_ANY_NUMBER: Final = 65_535
+"""The Receive Maximum of a client that names none (MQTT 5, 3.1.2.11.3), and of MQTT 3.1.1."""
 
 _ORDERLY: Final = frozenset({Reason.SESSION_TAKEN_OVER, Reason.SERVER_SHUTTING_DOWN})
 
@@ -64,7 +55,9 @@ class Session:
     once `is_ended`. Times are seconds of one clock that never goes back.
 
     Args:
+        sessions: Where the client's session is found.
         connection: The client as far as it is known before its CONNECT.
+        wake: Called when something has happened that none of the calls above told of.
         is_full: Refuse the CONNECT, since there are too many connections.
 
     Attributes:
@@ -79,17 +72,14 @@ class Session:
     """
 
     __slots__ = (
-        "_answers",
-        "_at_work",
         "_decoder",
-        "_inbox",
+        "_exchange",
         "_is_full",
         "_is_held",
-        "_outbox",
         "_patience",
-        "_subscriptions",
+        "_sessions",
+        "_state",
         "_terms",
-        "_will",
         "_writer",
         "connection",
         "is_behind",
@@ -102,12 +92,23 @@ class Session:
         "out",
         "refused",
         "said_goodbye",
+        "wake",
     )
 
+    _exchange: Exchange
+    _state: SessionState
+
     def __init__(
-        self, terms: Terms, connection: Connection, *, now: float, is_full: bool = False
+        self,
+        sessions: Sessions,
+        connection: Connection,
+        *,
+        now: float,
+        wake: Callable[[], None],
+        is_full: bool = False,
     ) -> None:
         self.connection = connection
+        self.wake = wake
         self.is_connected = False
         self.is_ended = False
         self.is_paused = False
@@ -119,24 +120,19 @@ class Session:
         self.out = self._writer.out
         self.jobs: list[Job] = []
         self.knock: Knock | None = None
-        self._terms = terms
+        self._sessions = sessions
+        self._terms = terms = sessions.terms
         self._is_full = is_full
         self._is_held = False
         self._decoder = Decoder(max_bytes=terms.max_packet_bytes)
         self._patience = Patience(terms, now)
-        self._at_work = 0
-        self._will: Will | None = None
-        self._inbox = Inbox(self._writer.send, receive_maximum=None)
-        self._outbox = Outbox(self._writer.publish, receive_maximum=65_535)
-        self._answers = Answers(terms, self._writer, self._outbox)
-        self._subscriptions = Subscriptions(terms, V3_1_1)
 
     # -- what the connection should do --------------------------------------------------
 
     @property
     def held_bytes(self) -> int:
         """Bytes of answers that wait for the client's acknowledgements."""
-        return self._outbox.held_bytes
+        return self._state.outbox.held_bytes if self.is_connected else 0
 
     @property
     def deadline(self) -> float:
@@ -167,12 +163,9 @@ class Session:
 
     def answered(self, job: Job, response: Response, now: float) -> None:
         """The answer to a job is made: send it, acknowledge its PUBLISH, read on."""
-        self._at_work -= 1
+        self._exchange.answered(job, response, is_here=not self.is_ended)
         if self.is_ended:
             return
-        self._answers.answer(job.publish, response)
-        if job.receipt is not None:
-            self._inbox.settle(job.receipt)
         if self.is_paused and not self._is_held:
             self.is_paused = False
             self.is_hurried = True
@@ -183,11 +176,11 @@ class Session:
         """Send a message to a client that listens to its topic, with the QoS it asked for."""
         if self.is_ended or not self.is_connected:
             return
-        qos = self._subscriptions.qos(notification.channel)
+        qos = self._state.subscriptions.qos(notification.channel)
         if qos is not None or notification.is_direct:
-            self._answers.notify(notification, qos or 0)
+            self._exchange.answers.notify(notification, qos or 0)
 
-    def admitted(self, knock: Knock, bearer: object, now: float) -> None:
+    def admitted(self, knock: Knock, bearer: Bearer | None, now: float) -> None:
         """The credentials of the CONNECT are good: let the client in, read on."""
         if self.is_ended:
             return
@@ -210,7 +203,7 @@ class Session:
         if self.is_connected:
             self.end(*self._patience.complaint())
         else:
-            self.is_ended = True
+            self._finish()
             self.refused.append("connect_timeout")
 
     def end(self, reason: Reason, text: str) -> None:
@@ -219,7 +212,7 @@ class Session:
             return
         if self.is_connected and self._writer.version == V5:
             self._writer.send(Disconnect(reason=reason, properties=Properties(reason_string=text)))
-        self.is_ended = True
+        self._finish()
         if reason not in _ORDERLY:
             self.refused.append(reason.name.lower())
 
@@ -227,13 +220,21 @@ class Session:
         """Read nothing more from the client for good; answers still go out."""
         self.is_paused = self._is_held = True
 
+    def hung_up(self) -> None:
+        """The client is gone; what it sent before is still to be read."""
+        if self.is_connected:
+            self._sessions.release(self._state)
+
     def lost(self) -> Request | None:
         """The connection is gone; the request that the client left for this case, if any.
 
         None after a proper DISCONNECT, or if the will's payload is not a request.
         """
-        self.is_ended = True
-        will, self._will = self._will, None
+        self._finish()
+        if not self.is_connected:
+            return None
+        self._sessions.leave(self._state, self)
+        will, self._state.will = self._state.will, None
         if will is None:
             return None
         try:
@@ -263,12 +264,20 @@ class Session:
 
     def _handle(self, packet: Packet) -> None:
         kind = type(packet)
-        handler = _HANDLERS.get(kind)
-        if handler is None:
-            raise protocol_error(f"a client does not send {kind.__name__.upper()}")
         if self.is_connected is (kind is Connect):
             raise protocol_error("the first packet is CONNECT, and no other is")
-        handler(self, packet)
+        handler = _HANDLERS.get(kind)
+        if handler is not None:
+            handler(self, packet)
+            return
+        self._exchange.handle(packet)
+        if self._exchange.at_work >= self._terms.requests_per_connection:
+            self.is_paused = True
+
+    def _finish(self) -> None:
+        if self.is_connected and not self.is_ended:
+            self._state.detach()
+        self.is_ended = True
 
     def _refuse(self, error: PacketError) -> None:
         if self.is_connected:
@@ -280,7 +289,7 @@ class Session:
             # A level that nobody knows is answered in the nearest one that we do.
             self._writer.version = min(max(told, V3_1_1), V5)
             self._writer.send(connack)
-        self.is_ended = True
+        self._finish()
         self.refused.append(error.reason.name.lower())
 
     # -- packets ------------------------------------------------------------------------
@@ -300,78 +309,31 @@ class Session:
         self.is_paused = True
 
     def _let_in(self, knock: Knock) -> None:
-        packet, properties = knock.connect, knock.connect.properties
+        packet = knock.connect
+        bearer = self.connection.bearer
+        owner = self.connection.certified if bearer is None else bearer.kuid
+        self._state = self._sessions.claim(self.connection.id, owner, knock.client_id, self)
         self.connection = msgspec.structs.replace(self.connection, client_id=knock.client_id)
         self.is_connected = True
         self.is_hurried = True
         self._patience.connect(packet.keep_alive_s)
-        self._will = packet.will
-        if packet.version == V5:
-            self._writer.tells_problems = properties.request_problem_information != 0
-            self._inbox = Inbox(self._writer.send, receive_maximum=self._terms.receive_maximum)
-            receive_maximum = properties.receive_maximum or 65_535
-            self._outbox = Outbox(self._writer.publish, receive_maximum=receive_maximum)
-            self._answers = Answers(self._terms, self._writer, self._outbox)
-            self._subscriptions = Subscriptions(self._terms, V5)
+        self._state.will = packet.will
+        self._exchange = Exchange(
+            self._terms, self._state, self._writer, self.connection, self.jobs
+        )
         self._writer.send(knock.connack)
+        self._attach(packet)
 
-    def _on_publish(self, packet: Publish) -> None:
-        if self._writer.version == V5:
-            check_publish(packet)
-        receipt = None
-        if packet.qos:
-            receipt = self._inbox.take(packet)
-            if receipt is None:
-                return
-        if packet.topic != self._terms.request_topic:
-            self.refused.append("topic")
-            if receipt is not None:
-                self._inbox.settle(receipt, *self._answers.to_other_topic())
+    def _attach(self, packet: Connect) -> None:
+        writer, state, properties = self._writer, self._state, packet.properties
+        if packet.version != V5:
+            state.inbox.attach(writer.send, receive_maximum=None)
+            state.outbox.attach(writer.deliver, receive_maximum=_ANY_NUMBER)
             return
-        try:
-            request = read_request(packet, self.connection, self._terms.frame)
-        except BadFrameError as error:
-            self.refused.append("bad_frame")
-            refused = refusal(error.as_refusal(BAD_FRAME), request_id=error.request_id)
-            self._answers.answer(packet, refused)
-            if receipt is not None:
-                self._inbox.settle(receipt)
-            return
-        self._at_work += 1
-        if self._at_work >= self._terms.requests_per_connection:
-            self.is_paused = True
-        self.jobs.append(Job(packet, receipt, request))
-
-    def _on_puback(self, packet: Puback) -> None:
-        self._outbox.acknowledged(packet.packet_id)
-
-    def _on_pubrec(self, packet: Pubrec) -> None:
-        # Nothing is sent with QoS 2, so that the id is unknown.
-        if packet.reason < Reason.UNSPECIFIED_ERROR:
-            self._writer.send(
-                Pubrel(packet_id=packet.packet_id, reason=Reason.PACKET_IDENTIFIER_NOT_FOUND)
-            )
-
-    def _on_pubrel(self, packet: Pubrel) -> None:
-        self._inbox.release(packet.packet_id)
-
-    def _on_pubcomp(self, _packet: Pubcomp) -> None:
-        """Ends an exchange that never began; nothing to answer."""
-
-    def _on_subscribe(self, packet: Subscribe) -> None:
-        reasons = self._subscriptions.add(packet)
-        properties = NO_PROPERTIES
-        if any(reason >= Reason.UNSPECIFIED_ERROR for reason in reasons):
-            self.refused.append("subscription")
-            properties = self._writer.problem(
-                f"only exact topics other than {self._terms.request_topic} can be subscribed to"
-            )
-        answer = Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
-        self._writer.send(answer)
-
-    def _on_unsubscribe(self, packet: Unsubscribe) -> None:
-        reasons = self._subscriptions.remove(packet)
-        self._writer.send(Unsuback(packet_id=packet.packet_id, reasons=reasons))
+        writer.tells_problems = properties.request_problem_information != 0
+        state.inbox.attach(writer.send, receive_maximum=self._terms.receive_maximum)
+        receive_maximum = properties.receive_maximum or _ANY_NUMBER
+        state.outbox.attach(writer.deliver, receive_maximum=receive_maximum)
 
     def _on_pingreq(self, _packet: Pingreq) -> None:
         self._writer.send(Pingresp())
@@ -381,20 +343,13 @@ class Session:
             raise protocol_error("the session expires with the connection")
         # [MQTT-3.14.4-3]: any other reason leaves the will to be published.
         if packet.reason == Reason.SUCCESS:
-            self._will = None
+            self._state.will = None
         self.said_goodbye = True
-        self.is_ended = True
+        self._finish()
 
 
 _HANDLERS: Final[dict[type, Callable[[Session, Any], None]]] = {
     Connect: Session._on_connect,
-    Publish: Session._on_publish,
-    Puback: Session._on_puback,
-    Pubrec: Session._on_pubrec,
-    Pubrel: Session._on_pubrel,
-    Pubcomp: Session._on_pubcomp,
-    Subscribe: Session._on_subscribe,
-    Unsubscribe: Session._on_unsubscribe,
     Pingreq: Session._on_pingreq,
     Disconnect: Session._on_disconnect,
 }

@@ -15,32 +15,31 @@ class Subscriptions:
     wildcards and the request topic, which carries other clients' requests, are refused.
     """
 
-    __slots__ = ("_terms", "_topics", "_version")
+    __slots__ = ("_terms", "_topics")
 
-    def __init__(self, terms: Terms, version: int) -> None:
+    def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self._version = version
         self._topics: dict[str, int] = {}
 
     def qos(self, topic: str) -> int | None:
         """The QoS that the client listens to this topic with; None if it doesn't."""
         return self._topics.get(topic)
 
-    def add(self, packet: Subscribe) -> tuple[int, ...]:
+    def add(self, packet: Subscribe, version: int) -> tuple[int, ...]:
         """The reasons for a SUBACK, one for each filter: the QoS granted, or why not.
 
         Source: MQTT 5, 3.9.3; MQTT 3.1.1, 3.9.3, where every refusal is 0x80.
         """
         has_identifier = bool(packet.properties.subscription_identifiers)
         reasons = [self._add(one, has_identifier) for one in packet.subscriptions]
-        if self._version == V5:
+        if version == V5:
             return tuple(reasons)
         return tuple(min(reason, SUBACK_FAILURE) for reason in reasons)
 
-    def remove(self, packet: Unsubscribe) -> tuple[int, ...]:
+    def remove(self, packet: Unsubscribe, version: int) -> tuple[int, ...]:
         """The reasons for an UNSUBACK, one for each filter; none below MQTT 5."""
         reasons = [self._remove(one) for one in packet.topic_filters]
-        return tuple(reasons) if self._version == V5 else ()
+        return tuple(reasons) if version == V5 else ()
 
     def _add(self, asked: Subscription, has_identifier: bool) -> int:
         topic = asked.topic_filter

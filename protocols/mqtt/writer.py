@@ -7,7 +7,7 @@ import math
 import msgspec
 
 from protocols.codec.mqtt.encode import encode
-from protocols.codec.mqtt.packets import Packet, Publish
+from protocols.codec.mqtt.packets import Packet, Publish, Pubrel
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
 
 
@@ -37,9 +37,13 @@ class Writer:
         elif getattr(packet, "properties", NO_PROPERTIES) is not NO_PROPERTIES:
             self.send(msgspec.structs.replace(packet, properties=NO_PROPERTIES))
 
-    def publish(self, message: Publish) -> None:
-        """Write a message, unless the client doesn't take one that long."""
-        self.push(encode(message, self.version))
+    def deliver(self, packet: Publish | Pubrel) -> None:
+        """Write what a session sends by itself: a message, unless it is too long for the client,
+        or the release of one."""
+        if isinstance(packet, Publish):
+            self.push(encode(packet, self.version))
+        else:
+            self.send(packet)
 
     def push(self, message: bytes) -> None:
         """The same for one that is encoded already."""

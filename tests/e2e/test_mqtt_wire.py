@@ -71,7 +71,7 @@ class TestRequests:
                 hello = Connect(client_id="client-1", version=version, will=WILL)
                 await device.send(hello, *requests, Disconnect())
             # Once it is seen to be gone, its next connection takes nothing over.
-            await until(lambda: served.recorded and not served.listener._clients)
+            await until(lambda: served.recorded and not len(served.listener.sessions))
             async with client(served.port, version):
                 await until(lambda: len(served.recorded) == 500)
             await until(lambda: served.listener.connections == 0)

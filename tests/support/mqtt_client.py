@@ -13,6 +13,7 @@ from protocols.codec.mqtt.reasons import Reason
 from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt.job import Job
 from protocols.mqtt.session import Session
+from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.terms import Terms
 from router.envelope import Connection, Response
 
@@ -37,11 +38,22 @@ TERMS = Terms(
 class Client:
     """What one client sends to a session and gets from it; the clock stands until told."""
 
-    def __init__(self, version: int = V5, *, terms: Terms = TERMS, is_full: bool = False) -> None:
+    def __init__(
+        self,
+        version: int = V5,
+        *,
+        terms: Terms = TERMS,
+        sessions: Sessions | None = None,
+        is_full: bool = False,
+    ) -> None:
         self.version = version
         self.now = 1_000.0
         self.session = Session(
-            terms, Connection(id="c1", wire="mqtt"), now=self.now, is_full=is_full
+            sessions or Sessions(terms),
+            Connection(id="c1", wire="mqtt"),
+            now=self.now,
+            wake=lambda: None,
+            is_full=is_full,
         )
         self.jobs: list[Job] = []
         self._decoder = Decoder(max_bytes=MAX_BYTES, version=version)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from protocols.codec.mqtt.packets import Publish
 from protocols.mqtt.outbox import Outbox
 
@@ -11,7 +13,9 @@ MESSAGE = Publish(topic="t", payload=b"12345", qos=1)
 def outbox(receive_maximum: int) -> tuple[Outbox, list[Publish]]:
     """An outbox, and what it has sent."""
     sent: list[Publish] = []
-    return Outbox(sent.append, receive_maximum=receive_maximum), sent
+    box = Outbox()
+    box.attach(lambda packet: sent.append(cast(Publish, packet)), receive_maximum=receive_maximum)
+    return box, sent
 
 
 def test_qos_0_goes_at_once_without_an_id() -> None:

@@ -1,0 +1,157 @@
+"""What a client and the router say to each other once the client is let in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from protocols.codec.frame import BadFrameError
+from protocols.codec.mqtt.packets import (
+    V5,
+    Packet,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+)
+from protocols.codec.mqtt.properties import NO_PROPERTIES
+from protocols.codec.mqtt.reasons import Reason, protocol_error
+from protocols.mqtt.answers import Answers, check_publish
+from protocols.mqtt.job import Job, read_request
+from protocols.mqtt.state import SessionState
+from protocols.mqtt.terms import Terms
+from protocols.mqtt.writer import Writer
+from router.envelope import Connection, Response, refusal
+
+BAD_FRAME: Final = "network.mqtt.unexpected_error"
+
+
+class Exchange:
+    """Works off a client's packets, and answers by its writer.
+
+    Args:
+        jobs: Gets the requests to dispatch, in order; give each back by `answered`.
+
+    Attributes:
+        at_work: Requests that have no answer yet.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_inbox",
+        "_jobs",
+        "_outbox",
+        "_subscriptions",
+        "_terms",
+        "_writer",
+        "answers",
+        "at_work",
+    )
+
+    def __init__(
+        self,
+        terms: Terms,
+        state: SessionState,
+        writer: Writer,
+        connection: Connection,
+        jobs: list[Job],
+    ) -> None:
+        self._terms = terms
+        self._inbox = state.inbox
+        self._outbox = state.outbox
+        self._subscriptions = state.subscriptions
+        self._writer = writer
+        self._connection = connection
+        self._jobs = jobs
+        self.answers = Answers(terms, writer, state.outbox)
+        self.at_work = 0
+
+    def handle(self, packet: Packet) -> None:
+        """Work off a packet that the client has sent.
+
+        Raises:
+            PacketError: It ends the connection.
+        """
+        kind = type(packet)
+        handler = _HANDLERS.get(kind)
+        if handler is None:
+            raise protocol_error(f"a client does not send {kind.__name__.upper()}")
+        handler(self, packet)
+
+    def answered(self, job: Job, response: Response, *, is_here: bool) -> None:
+        """The answer to a job is made: send it, acknowledge its PUBLISH."""
+        self.at_work -= 1
+        if is_here:
+            self.answers.answer(job.publish, response)
+        if job.receipt is not None:
+            self._inbox.settle(job.receipt)
+
+    def _on_publish(self, packet: Publish) -> None:
+        if self._writer.version == V5:
+            check_publish(packet)
+        receipt = None
+        if packet.qos:
+            receipt = self._inbox.take(packet)
+            if receipt is None:
+                return
+        if packet.topic != self._terms.request_topic:
+            self._writer.refused.append("topic")
+            if receipt is not None:
+                self._inbox.settle(receipt, *self.answers.to_other_topic())
+            return
+        try:
+            request = read_request(packet, self._connection, self._terms.frame)
+        except BadFrameError as error:
+            self._writer.refused.append("bad_frame")
+            refused = refusal(error.as_refusal(BAD_FRAME), request_id=error.request_id)
+            self.answers.answer(packet, refused)
+            if receipt is not None:
+                self._inbox.settle(receipt)
+            return
+        self.at_work += 1
+        self._jobs.append(Job(packet, receipt, request))
+
+    def _on_puback(self, packet: Puback) -> None:
+        self._outbox.acknowledged(packet.packet_id)
+
+    def _on_pubrec(self, packet: Pubrec) -> None:
+        reason = self._outbox.received(packet.packet_id, packet.reason)
+        if reason is not None:
+            self._writer.send(Pubrel(packet_id=packet.packet_id, reason=reason))
+
+    def _on_pubrel(self, packet: Pubrel) -> None:
+        self._inbox.release(packet.packet_id)
+
+    def _on_pubcomp(self, packet: Pubcomp) -> None:
+        self._outbox.completed(packet.packet_id)
+
+    def _on_subscribe(self, packet: Subscribe) -> None:
+        reasons = self._subscriptions.add(packet, self._writer.version)
+        properties = NO_PROPERTIES
+        if any(reason >= Reason.UNSPECIFIED_ERROR for reason in reasons):
+            self._writer.refused.append("subscription")
+            properties = self._writer.problem(
+                f"only exact topics other than {self._terms.request_topic} can be subscribed to"
+            )
+        answer = Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
+        self._writer.send(answer)
+
+    def _on_unsubscribe(self, packet: Unsubscribe) -> None:
+        reasons = self._subscriptions.remove(packet, self._writer.version)
+        self._writer.send(Unsuback(packet_id=packet.packet_id, reasons=reasons))
+
+
+_HANDLERS: Final[dict[type, Callable[[Exchange, Any], None]]] = {
+    Publish: Exchange._on_publish,
+    Puback: Exchange._on_puback,
+    Pubrec: Exchange._on_pubrec,
+    Pubrel: Exchange._on_pubrel,
+    Pubcomp: Exchange._on_pubcomp,
+    Subscribe: Exchange._on_subscribe,
+    Unsubscribe: Exchange._on_unsubscribe,
+}
