@@ -23,12 +23,14 @@ from typing import Any
 import uvloop
 
 from bench.wires import router
+from realtime.deliveries import Deliveries, PipeLimits
 from realtime.koncorde.index import Index
 from realtime.koncorde.parse import FilterLimits, normal_form
 from realtime.notifier import Notifier
 from realtime.rooms import Rooms
 from router.connections import Connections, Notification
 from router.envelope import Connection, Request
+from router.events import Events
 from storage.contract import Author, Write, Written
 
 LIMITS = FilterLimits()
@@ -136,7 +138,8 @@ def writing() -> dict[str, float]:
 def notifier_with(contents: list[Any]) -> Notifier:
     connections = Connections()
     connections.opened("c", Encoder())
-    notifier = Notifier(Rooms(most=10**6, most_each=10**6), connections, feed=lambda: "feed")
+    deliveries = Deliveries(connections, Events(), PipeLimits())
+    notifier = Notifier(Rooms(most=10**6, most_each=10**6), deliveries, feed=lambda: "feed")
     peer = Connection("c", "websocket")
     request = Request(controller="realtime", action="subscribe", connection=peer)
     for content in contents:

@@ -85,13 +85,13 @@ class Realtime:
         return {"count": self.notifier.rooms.count(request.body_name("roomId"))}
 
     async def listed(self, request: Request) -> Json:
-        """Every room that the caller could listen in, and how many do."""
+        """Every room that the caller could listen in, and how many clients do."""
         listed: JsonObject = {}
-        for place, rooms in self._by_place().items():
+        for place, counts in self._by_place().items():
             if self.reviews.may_listen(request.user, place):
                 collections = listed.setdefault(place[0], {})
                 assert isinstance(collections, dict)
-                collections[place[1]] = {room.id: len(room.members) for room in rooms}
+                collections[place[1]] = counts
         return listed
 
     async def publish(self, request: Request) -> Json:
@@ -116,10 +116,12 @@ class Realtime:
         # Whoever is bound to places isn't told which rooms there are elsewhere.
         return places.everywhere(request) if place is None else (place,)
 
-    def _by_place(self) -> dict[Place, list[Room]]:
-        found: dict[Place, list[Room]] = {}
+    def _by_place(self) -> dict[Place, JsonObject]:
+        found: dict[Place, JsonObject] = {}
         for room in self.notifier.rooms:
-            found.setdefault(room.place, []).append(room)
+            clients = sum(not member.is_internal for member in room.members.values())
+            if clients:
+                found.setdefault(room.place, {})[room.id] = clients
         return found
 
     def _subscribing(self) -> Action:
@@ -160,7 +162,7 @@ class Realtime:
                 name="list",
                 handler=self.listed,
                 places=places.nowhere,
-                summary="Every room that the caller could listen in, and how many do.",
+                summary="Every room that the caller could listen in, and how many clients do.",
                 routes=(Route("GET", "/_listSubscriptions"),),
                 result="`{<index>: {<collection>: {<roomId>: integer}}}`",
             ),

@@ -107,6 +107,18 @@ def of_user(
     }
 
 
+def of_subscription(room: Room, connection: str, member: Member) -> JsonObject:
+    """What the application's hooks are told of one who came or went."""
+    return {
+        "roomId": room.id,
+        "connectionId": connection,
+        "kuid": member.user.id,
+        "index": room.place[0],
+        "collection": room.place[1],
+        "volatile": member.volatile,
+    }
+
+
 def _action(write: Write, written: Written) -> str:
     if write.verb == "delete":
         return "delete"

@@ -8,13 +8,16 @@ from typing import Final
 import structlog
 
 from realtime import notices
+from realtime.deliveries import DOCUMENT, USER, Deliveries
 from realtime.koncorde.normal import NormalForm
 from realtime.notices import Direction, Happening
 from realtime.rooms import Audience, Channel, Member, Place, Room, Rooms
-from router.connections import Connections, Notification
 from router.envelope import JsonObject, Request, User
 from router.errors import RouterError
 from storage.contract import Write, Written
+
+_CAME: Final = "core:realtime:user:subscribe:after"
+_WENT: Final = "core:realtime:user:unsubscribe:after"
 
 _log: Final = structlog.get_logger("trivium.realtime")
 
@@ -26,13 +29,14 @@ class Notifier:
     that it tells of is acknowledged, so that those of one document come in its order.
 
     Args:
-        connections: Where notifications go; what is closed there leaves its rooms.
+        deliveries: Where notifications go; whose connection is closed there leaves its rooms.
         feed: Tells the id of the store's feed.
     """
 
-    def __init__(self, rooms: Rooms, connections: Connections, *, feed: Callable[[], str]) -> None:
+    def __init__(self, rooms: Rooms, deliveries: Deliveries, *, feed: Callable[[], str]) -> None:
         self.rooms = rooms
-        self._connections = connections
+        self.deliveries = deliveries
+        self._connections = connections = deliveries.connections
         self._feed = feed
         connections.on_closed(self.leave_all)
         connections.on_signed_out(self.leave_all)
@@ -55,8 +59,7 @@ class Notifier:
                 `api.process.connection_dropped`.
         """
         connection = self._open_connection(request)
-        member = Member(request.user, request.volatile)
-        room, is_new = self.rooms.enter(place, form, connection, member)
+        room, is_new = self.rooms.enter(place, form, connection, _member(request))
         return room, self._listen(room, request, is_new=is_new, users=users, scope=scope)
 
     def join(
@@ -68,7 +71,7 @@ class Notifier:
             RouterError: As `subscribe`.
         """
         connection = self._open_connection(request)
-        is_new = self.rooms.join(room, connection, Member(request.user, request.volatile))
+        is_new = self.rooms.join(room, connection, _member(request))
         return room, self._listen(room, request, is_new=is_new, users=users, scope=scope)
 
     def unsubscribe(self, request: Request, room_id: str) -> None:
@@ -128,6 +131,8 @@ class Notifier:
         connection = request.connection.id
         channel = room.channel(users, scope)
         channel.listeners[connection] = None
+        if is_new:
+            self._tell_application(_CAME, room, connection, room.members[connection])
         # Whoever comes first finds nobody to be told.
         if is_new and len(room.members) > 1:
             self._tell_of_user(room, "in", room.members[connection], request)
@@ -135,7 +140,12 @@ class Notifier:
 
     def _leave(self, connection: str, room_id: str, request: Request | None) -> None:
         room, member = self.rooms.leave(connection, room_id)
+        self._tell_application(_WENT, room, connection, member)
         self._tell_of_user(room, "out", member, request)
+
+    def _tell_application(self, event: str, room: Room, connection: str, member: Member) -> None:
+        if self.deliveries.events.heard(event):
+            self.deliveries.events.tell(event, notices.of_subscription(room, connection, member))
 
     def _tell_of_user(
         self, room: Room, direction: Direction, member: Member, request: Request | None
@@ -143,7 +153,7 @@ class Notifier:
         channels = [each for each in room.channels.values() if each.hears_of_user(direction)]
         if channels:
             content = notices.of_user(room, direction, member, request)
-            self._send(channels, content)
+            self.deliveries.send(USER, channels, content)
 
     def _tell_of(self, write: Write, written: Written) -> None:
         place = (write.index, write.collection)
@@ -176,11 +186,9 @@ class Notifier:
             if channel.hears_of_document(direction)
         ]
         if channels:
-            self._send(channels, happening.seen(direction))
+            self.deliveries.send(DOCUMENT, channels, happening.seen(direction))
 
-    def _send(self, channels: list[Channel], content: JsonObject) -> None:
-        for channel in channels:
-            notification = Notification(channel.name, content)
-            # A listener that is cut off leaves its rooms meanwhile.
-            for connection in list(channel.listeners):
-                self._connections.notify(connection, notification)
+
+def _member(request: Request) -> Member:
+    is_internal = request.connection.wire == "internal"
+    return Member(request.user, request.volatile, is_internal)

@@ -11,7 +11,7 @@ import structlog
 from realtime.notifier import Notifier
 from realtime.rooms import Place
 from router.actions import Action
-from router.envelope import Connection, Request, User
+from router.envelope import APPLICATION, Connection, Request, User
 from router.ports import Authority
 
 _log: Final = structlog.get_logger("trivium.realtime")
@@ -72,7 +72,9 @@ class Reviews:
     async def _review(self) -> None:
         members = [member for room in self._notifier.rooms for member in room.members.values()]
         callers: dict[str, User] = {}
-        for name in dict.fromkeys(member.user.id for member in members):
+        # The application itself may listen to everything.
+        asked = [member.user.id for member in members if member.user is not APPLICATION]
+        for name in dict.fromkeys(asked):
             callers[name] = await self._authority.assume(User(name))
 
         def may_listen(user: User, place: Place) -> bool:

@@ -51,10 +51,15 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """What a connection gave when it came into a room."""
+    """What a connection gave when it came into a room.
+
+    Attributes:
+        is_internal: It is the application itself that listens.
+    """
 
     user: User
     volatile: JsonObject | None
+    is_internal: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -96,12 +96,13 @@ class Events:
         found = self._resolved.get(event)
         return (self._resolve(event) if found is None else found) is not _NOBODY
 
-    async def trigger(self, event: str, payload: object) -> object:
+    async def trigger(self, event: str, payload: object, *, may_drop: bool = False) -> object:
         """Run the pipes of the event one after the other, then start its hooks.
 
         Returns the last payload, which is None if the last pipe returned nothing. Every
         listener gets a copy of its own, so that what it does to it behind the router's back
-        changes nothing.
+        changes nothing. With `may_drop` a pipe that returns nothing is the last one, and the
+        hooks don't hear of what it dropped.
 
         Raises:
             RouterError: As a pipe raised it; any other exception of a pipe, and a pipe that
@@ -112,14 +113,27 @@ class Events:
             if payload is None and place:
                 raise _broken(f"a pipe on {event} returned nothing for the next one to work on")
             payload = await _run(event, pipe, copied(payload))
+            if payload is None and may_drop:
+                return None
         for hook in listeners.hooks:
-            if len(self._running) >= self._hooks_max:
-                self._on_hook_error(event, RouterError("api.process.overloaded"))
-                continue
-            task = asyncio.ensure_future(self._run_hook(event, hook, copied(payload)))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._start(event, hook, payload)
         return payload
+
+    async def announce(self, event: str, payload: object) -> None:
+        """Run all that listens to the event, one after the other; what it returns means nothing.
+
+        Raises:
+            RouterError: As `trigger`.
+        """
+        listeners = self._resolved.get(event) or self._resolve(event)
+        for listener in (*listeners.pipes, *listeners.hooks):
+            await _run(event, listener, copied(payload))
+
+    def tell(self, event: str, payload: object) -> None:
+        """Start all that listens to the event, as hooks: nothing waits for it."""
+        listeners = self._resolved.get(event) or self._resolve(event)
+        for listener in (*listeners.pipes, *listeners.hooks):
+            self._start(event, listener, payload)
 
     async def settle(self, timeout_s: float) -> None:
         """Wait for the hooks that still run, at most so long; then cancel them and wait again."""
@@ -130,6 +144,14 @@ class Events:
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=timeout_s)
+
+    def _start(self, event: str, hook: Listener, payload: object) -> None:
+        if len(self._running) >= self._hooks_max:
+            self._on_hook_error(event, RouterError("api.process.overloaded"))
+            return
+        task = asyncio.ensure_future(self._run_hook(event, hook, copied(payload)))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     def _resolve(self, event: str) -> Listeners:
         names = (event, *_wildcards(event))

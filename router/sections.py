@@ -349,6 +349,18 @@ class RealtimeSettings(Section):
         description="Conditions of one filter, and alternatives of its normal form; Kuzzle's 100.",
     )
     filter_depth: int = Field(32, ge=1, description="Operators of one filter within each other.")
+    pipes_at_work: int = Field(
+        50, ge=1, description="Notifications that are in the application's pipes at a time."
+    )
+    pipes_waiting: int = Field(
+        10_000,
+        ge=1,
+        description="Notifications that wait for pipes, or for a callback of the application; "
+        "those whom one more is for are cut off.",
+    )
+    pipe_timeout_s: float = Field(
+        10.0, gt=0, description="Seconds of all pipes of a notification; then it is dropped."
+    )
 
 
 class DeviceManagerSettings(Section):

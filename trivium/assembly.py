@@ -20,6 +20,7 @@ from protocols.crowd import Crowd
 from protocols.http import HttpListener
 from protocols.mqtt import MqttListener
 from protocols.websocket import WebSocketWire
+from realtime.deliveries import Deliveries, PipeLimits
 from realtime.notifier import Notifier
 from realtime.reviews import Reviews
 from realtime.rooms import Rooms
@@ -36,6 +37,7 @@ from trivium import stores
 from trivium.app import App
 from trivium.following import Following
 from trivium.pages import pages
+from trivium.sdk.ears import Ears
 from trivium.version import VERSION
 
 _log = structlog.get_logger("trivium.server")
@@ -65,6 +67,7 @@ class Core:
         self.observer = Observer()
         self.statistics = Statistics(self.observer, settings.statistics)
         self.connections = Connections()
+        self.ears = Ears(self.connections, most=settings.realtime.pipes_waiting)
         self.events = Events(_hook_failed)
         limits = settings.limits
         self.admission = Admission(at_work=limits.requests_at_work, waiting=limits.requests_waiting)
@@ -87,7 +90,8 @@ class Core:
             if stores.is_shared(settings, storage, private)
             else None
         )
-        self.notifier = make_notifier(settings, self.storage, self.connections)
+        self.deliveries = make_deliveries(settings, self.connections, self.events)
+        self.notifier = make_notifier(settings, self.storage, self.deliveries)
         self.reviews = Reviews(self.notifier, self.authority, lambda *name: self.table.find(*name))  # noqa: PLW0108 - made below
         self.register.directory.on_change(self.reviews.due)
         self.audit = make_recorder(settings, has_data=storage is None)
@@ -171,11 +175,21 @@ class Wires:
         )
 
 
-def make_notifier(settings: Settings, storage: Storage, connections: Connections) -> Notifier:
+def make_deliveries(settings: Settings, connections: Connections, events: Events) -> Deliveries:
+    """The way of notifications, through the pipes that hang on the events."""
+    limits = settings.realtime
+    return Deliveries(
+        connections,
+        events,
+        PipeLimits(limits.pipes_at_work, limits.pipes_waiting, limits.pipe_timeout_s),
+    )
+
+
+def make_notifier(settings: Settings, storage: Storage, deliveries: Deliveries) -> Notifier:
     """The rooms of a router, told of every write that the store acknowledges."""
     limits = settings.realtime
     rooms = Rooms(most=limits.rooms, most_each=limits.rooms_per_connection)
-    notifier = Notifier(rooms, connections, feed=lambda: storage.feed)
+    notifier = Notifier(rooms, deliveries, feed=lambda: storage.feed)
     storage.listen(notifier.written)
     return notifier
 

@@ -25,7 +25,7 @@ from router.statistics import Statistics
 from storage.contract import Storage
 from storage.memory import MemoryStorage
 from tests.support.small_router import CountingMeter
-from trivium.assembly import make_notifier
+from trivium.assembly import make_deliveries, make_notifier
 
 CONTAINER = AssetModel(
     model="Container",
@@ -132,7 +132,7 @@ async def in_process(
     models: tuple[AssetModel, ...] = (CONTAINER,),
     http_form: str = "asset",
     fetch_max: int = 10_000,
-    **realtime: int,
+    **realtime: float,
 ) -> AsyncIterator[InProcess]:
     """Start a router; storage is a new one in memory unless given (and then already open)."""
     own = MemoryStorage() if storage is None else None
@@ -156,7 +156,8 @@ async def in_process(
     entrance = make_entrance(private, register, connections, settings, MemoryKeys())
     await entrance.prepare()
     authority = entrance.authority
-    notifier = make_notifier(settings, store, connections)
+    deliveries = make_deliveries(settings, connections, events)
+    notifier = make_notifier(settings, store, deliveries)
     reviews = Reviews(notifier, authority, lambda *name: table.find(*name))  # noqa: PLW0108 - made below
     register.directory.on_change(reviews.due)
     table = build_table(
