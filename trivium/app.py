@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from router.events import Events
     from router.settings import Settings
     from trivium.sdk import Sdk
+    from trivium.sdk.ears import Ears
 
 
 class App:
@@ -73,11 +74,15 @@ class App:
         self.controller.add_to(table)
         add_listeners(self.pipe, self.hook, events)
 
-    def start(self, router: Router, settings: Settings) -> None:
-        """Open `sdk` and `config`, close the registers."""
+    def start(self, router: Router, settings: Settings, ears: Ears) -> None:
+        """Open `sdk` and `config`, close the registers.
+
+        Args:
+            ears: What keeps the subscriptions of `sdk.realtime`.
+        """
         from trivium.sdk import Sdk  # noqa: PLC0415 - apart, so that declaring is quick
 
-        self._running = (settings, Sdk(router))
+        self._running = (settings, Sdk(router, ears))
 
     def stop(self) -> None:
         """Close `sdk` and `config`; the application may be started again."""

@@ -91,7 +91,7 @@ class Server:
             if opening.done():
                 opening.result()
             self._open_audit(undo)
-            self.app.start(self.core.router, self.settings)
+            self.app.start(self.core.router, self.settings, self.core.ears)
             undo.callback(self.app.stop)
             undo.push_async_callback(self._finish)
             await undo.enter_async_context(self.core.statistics.kept())
@@ -100,6 +100,7 @@ class Server:
                 self.core.audit.serving()
             self._undo = undo.pop_all()
         self._is_ready = True
+        self.core.events.tell("kuzzle:state:ready", {"node": self.core.node})
         _log.info("serving", **self._places())
 
     def _places(self) -> dict[str, object]:
@@ -119,6 +120,7 @@ class Server:
     async def stop(self) -> None:
         """Let no new work in, finish what was let in (bounded), say good-bye, close the store."""
         self._is_ready = False
+        self.core.events.tell("kuzzle:shutdown", {"node": self.core.node})
         _log.info("stopping", requests=self.core.admission.running)
         await self._undo.aclose()
         _log.info("stopped")
@@ -130,13 +132,21 @@ class Server:
         self, opening: asyncio.Task[None], undo: contextlib.AsyncExitStack
     ) -> None:
         if opening.done():
+            await self._announce("kuzzle:state:live")
             await self._listen(undo)
             return
         self.core.admission.hold("services.storage.unavailable", "it is not open yet")
         await self._listen(undo)
         _log.warning("waiting for the store", **self._places())
         await opening
+        await self._announce("kuzzle:state:live")
         self.core.admission.release()
+
+    async def _announce(self, event: str) -> None:
+        try:
+            await self.core.events.announce(event, {"node": self.core.node})
+        except RouterError as error:
+            raise StartError(f"the application failed on {event}: {error}") from error
 
     async def _open_stores(self, undo: contextlib.AsyncExitStack) -> None:
         try:
@@ -199,6 +209,8 @@ class Server:
         self.core.admission.close()
         await asyncio.gather(*(stop(ends - now()) for stop in self._listeners.stops))
         await self.core.admission.drain(max(ends - now(), _LEAST_S))
+        await self.core.deliveries.close(max(ends - now(), _LEAST_S))
+        await self.core.ears.close(max(ends - now(), _LEAST_S))
         await self.core.events.settle(max(ends - now(), _LEAST_S))
 
 

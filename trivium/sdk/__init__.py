@@ -9,7 +9,9 @@ from router.envelope import JsonObject, User
 from trivium.sdk.calls import Actions, Content, InProcess, as_json
 from trivium.sdk.device_manager import DeviceManager
 from trivium.sdk.document import DocumentActions
+from trivium.sdk.ears import Ears
 from trivium.sdk.places import AuthActions, CollectionActions, IndexActions, ServerActions
+from trivium.sdk.realtime import RealtimeActions
 
 if TYPE_CHECKING:
     from router.dispatch import Router
@@ -23,14 +25,16 @@ class Sdk:
     Every error is a `RouterError` with the id that a client would get.
     """
 
-    def __init__(self, router: Router, user: User | None = None) -> None:
+    def __init__(self, router: Router, ears: Ears, user: User | None = None) -> None:
         self._router = router
+        self._ears = ears
         self._caller = InProcess(router, user)
         self.document = DocumentActions(self._caller, "document")
         self.collection = CollectionActions(self._caller, "collection")
         self.index = IndexActions(self._caller, "index")
         self.server = ServerActions(self._caller, "server")
         self.auth = AuthActions(self._caller, "auth")
+        self.realtime = RealtimeActions(router, user, ears)
         self.device_manager = DeviceManager(self._caller)
 
     def of(self, controller: str) -> Actions:
@@ -47,4 +51,4 @@ class Sdk:
 
     def as_user(self, id: str, *profile_ids: str) -> Sdk:
         """This API in the name of a user, with that user's rights only."""
-        return Sdk(self._router, User(id, profile_ids))
+        return Sdk(self._router, self._ears, User(id, profile_ids))

@@ -95,13 +95,16 @@ class InProcess:
 
     Args:
         user: In whose name, and with whose rights; None: the application's own, unchecked.
+        connection: The id of a connection that listens; None for one of its own.
     """
 
-    def __init__(self, router: Router, user: User | None = None) -> None:
+    def __init__(
+        self, router: Router, user: User | None = None, connection: str | None = None
+    ) -> None:
         self._router = router
         self._user = user
         # One connection: what one caller writes on one document keeps its order.
-        self._connection = Connection(f"sdk-{uuid.uuid4()}", "internal")
+        self._connection = Connection(connection or f"sdk-{uuid.uuid4()}", "internal")
 
     async def call(self, request: JsonObject, *, trigger_events: bool = False) -> Response:
         """The answer to a request. Raises: RouterError, if it carries an error."""

@@ -4,6 +4,7 @@ import pytest
 
 from controllers.device_manager.models import Models, Slot
 from router.actions import Action, ActionTable, Route
+from router.connections import Connections
 from router.envelope import Connection, Reply, Request
 from router.errors import RouterError
 from router.events import Events
@@ -11,6 +12,7 @@ from router.places import nowhere
 from router.settings import Settings
 from tests.support.routers import open_router
 from trivium import App
+from trivium.sdk.ears import Ears
 
 CONNECTION = Connection("c1", "internal")
 
@@ -27,7 +29,7 @@ async def declared(app: App) -> ActionTable:
 
 
 def started(app: App) -> App:
-    app.start(open_router(ActionTable(), Events()), Settings())
+    app.start(open_router(ActionTable(), Events()), Settings(), Ears(Connections(), most=1))
     return app
 
 

@@ -3,12 +3,14 @@
 import pytest
 
 from router.actions import Action, ActionTable
+from router.connections import Connections
 from router.envelope import JsonObject, Reply, Request
 from router.errors import RouterError
 from router.events import Events
 from router.places import nowhere
 from tests.support.routers import open_router
 from trivium.sdk import Sdk
+from trivium.sdk.ears import Ears
 
 ECHOED = (
     ("document", "get create update replace createOrReplace delete search mGet"),
@@ -44,7 +46,7 @@ def sdk(*more: Action) -> Sdk:
     for controller, names in ECHOED:
         for name in names.split():
             table.add(action(controller, name, echo))
-    return Sdk(open_router(table, Events()))
+    return Sdk(open_router(table, Events()), Ears(Connections(), most=1))
 
 
 class TestArguments:
