@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
-from controllers import embedded
+from controllers.cells import Convert, converter
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 
 _OWN: Final = ("model", "reference", "type", "_id")
 _DELIMITERS: Final = ",;\t"
 _PREFIX: Final = "metadata."
-_WHOLE: Final = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
-_NUMBER: Final = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
-
-Convert: TypeAlias = Callable[[str], Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +120,7 @@ def _columns(names: list[str], mapping: JsonObject) -> list[_Column]:
         path = tuple(name.removeprefix(_PREFIX).split(".")) if name.startswith(_PREFIX) else ()
         if not all(path) or (not path and name not in _OWN):
             raise _bad_header(f'"{name}" is neither one of {", ".join(_OWN)} nor metadata.<path>')
-        columns.append(_Column(name, path, _converter(mapping, path)))
+        columns.append(_Column(name, path, converter(mapping, path)))
         paths.add(path)
     if len(set(names)) < len(names):
         raise _bad_header("a column is there twice")
@@ -151,63 +145,3 @@ def _put(metadata: JsonObject, path: tuple[str, ...], value: Json) -> None:
         assert isinstance(below, dict)  # as no column lies within another
         into = below
     into[path[-1]] = value
-
-
-def _converter(mapping: JsonObject, path: tuple[str, ...]) -> Convert:
-    properties: Json = mapping
-    kind = "text"
-    for key in path:
-        if kind == "geo_point":
-            return _number  # lat and lon aren't fields of their own
-        field = properties.get(key) if isinstance(properties, dict) else None
-        if not isinstance(field, dict):
-            return str
-        kind = str(field.get("type", "object"))
-        properties = field.get("properties")
-    return _CONVERTERS.get(kind, str)
-
-
-def _whole(text: str) -> Json:
-    # Not int() alone, which takes underscores and the digits of every script.
-    if not _WHOLE.fullmatch(text):
-        raise ValueError(f'"{text}" is not a whole number')
-    return int(text)
-
-
-def _number(text: str) -> Json:
-    number = float(text) if _NUMBER.fullmatch(text) else math.inf
-    if math.isinf(number):
-        raise ValueError(f'"{text}" is not a number')
-    return number
-
-
-def _truth(text: str) -> Json:
-    value = {"true": True, "1": True, "false": False, "0": False}.get(text.strip().lower())
-    if value is None:
-        raise ValueError(f'"{text}" is neither true nor false')
-    return value
-
-
-def _json(text: str) -> Json:
-    try:
-        return embedded.parse(text)
-    except ValueError as error:
-        raise ValueError(f'"{text}" is {error}') from None
-
-
-def _place(text: str) -> Json:
-    return _json(text) if text[0] in "{[" else text
-
-
-def _moment(text: str) -> Json:
-    return int(text) if text.isascii() and text.isdigit() else text
-
-
-_CONVERTERS: Final[Mapping[str, Convert]] = {
-    **dict.fromkeys(("integer", "long", "short", "byte"), _whole),
-    **dict.fromkeys(("float", "double", "half_float", "scaled_float"), _number),
-    **dict.fromkeys(("object", "nested", "flattened"), _json),
-    "boolean": _truth,
-    "date": _moment,
-    "geo_point": _place,
-}
