@@ -52,7 +52,7 @@ async def load_airports(server: Server, counting: Counting) -> Loaded:
     """Bring the airports into their engine through `importAssets`, once.
 
     Args:
-        counting: Shows how many rows are in (`trivium.cli.load.counting`).
+        counting: Shows how many rows are in (`trivium.cli.progress.counting`).
     """
     sdk = server.sdk
     if not await sdk.device_manager.engine.exists(ENGINE):

@@ -16,7 +16,7 @@ from rich.console import Console
 from examples.airports import load_airports
 from examples.tour import show_commands, tour
 from router.errors import RouterError
-from trivium.cli.load import counting
+from trivium.cli.progress import counting
 from trivium.cli.serve import Flags, prepare, serve_app
 from trivium.client import ConnectionFailedError
 from trivium.server import Server, StartError

@@ -1,4 +1,4 @@
-"""The command line: `trivium serve`, `call`, `import`, `migrate`, `settings`."""
+"""The command line: `trivium serve`, `call`, `import`, `export` and the others."""
 
 from trivium.cli.commands import main
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
-from enum import StrEnum
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand
 
+from trivium.cli.options import HOST, CaFile, Ssl, Storage, Wire, refuse
+from trivium.cli.transfers import export, import_
 from trivium.version import VERSION
-
-USAGE: Final = 2
-_HOST: Final = "127.0.0.1"
 
 commands = typer.Typer(
     name="trivium",
@@ -30,27 +27,8 @@ admin = typer.Typer(help="Administrators.", no_args_is_help=True)
 commands.add_typer(admin, name="admin")
 keys = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True)
 commands.add_typer(keys, name="keys")
-
-
-_Storage = Annotated[
-    str | None,
-    typer.Option(metavar="sqlite:FOLDER|opensearch:URL", help="Where documents are."),
-]
-
-
-class Wire(StrEnum):
-    """How a command reaches the router."""
-
-    ws = "ws"
-    http = "http"
-    mqtt = "mqtt"
-
-
-Ssl = Annotated[bool, typer.Option("--ssl", envvar="KUZZLE_SSL", help="Speak TLS.")]
-CaFile = Annotated[
-    Path | None,
-    typer.Option("--ca-file", help="CAs to trust (PEM); else the system's."),
-]
+commands.command("import")(import_)
+commands.command()(export)
 
 
 class WordsFirst(TyperCommand):
@@ -65,12 +43,6 @@ class WordsFirst(TyperCommand):
 def main() -> None:
     """Run the command line of this process."""
     commands()
-
-
-def refuse(message: str) -> typer.Exit:
-    """What to raise when a command can't be carried out: one line, exit code 2."""
-    print(f"trivium: {' '.join(message.split())}", file=sys.stderr)
-    return typer.Exit(USAGE)
 
 
 def _version(wanted: bool) -> None:
@@ -130,7 +102,7 @@ def call(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         list[str] | None, typer.Option("--arg", "-a", metavar="NAME=VALUE", help="Repeatable.")
     ] = None,
     protocol: Annotated[Wire, typer.Option(envvar="KUZZLE_PROTOCOL")] = Wire.ws,
-    host: Annotated[str, typer.Option(envvar="KUZZLE_HOST")] = _HOST,
+    host: Annotated[str, typer.Option(envvar="KUZZLE_HOST")] = HOST,
     port: Annotated[
         int | None,
         typer.Option(envvar="KUZZLE_PORT", help="7512; for mqtt 1883, with --ssl 8883."),
@@ -153,24 +125,6 @@ def call(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     except UsageError as error:
         raise refuse(str(error)) from None
     raise typer.Exit(code)
-
-
-@commands.command("import")
-def import_(  # noqa: PLR0913, PLR0917 - one parameter for each flag
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="First line: the columns.")],
-    index: Annotated[str, typer.Option("--index", "-i", help="The engine to put assets into.")],
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Of every row, if no column says it.")
-    ] = None,
-    host: Annotated[str, typer.Option(envvar="KUZZLE_HOST")] = _HOST,
-    port: Annotated[int, typer.Option(envvar="KUZZLE_PORT")] = 7512,
-    ssl: Ssl = False,
-    ca_file: CaFile = None,
-) -> None:
-    """Import assets from a CSV file; rows that are refused are named, the others are in."""
-    from trivium.cli.load import Destination, load_csv  # noqa: PLC0415
-
-    raise typer.Exit(load_csv(file, Destination(index, model, host, port, ssl, ca_file)))
 
 
 @commands.command()
@@ -199,7 +153,7 @@ def admin_create(
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the embedded store.")] = None,
-    storage: _Storage = None,
+    storage: Storage = None,
 ) -> None:
     """Create the first administrator; others may then do no more than log in."""
     from trivium.cli.admin import AdminError, create_admin, read_password  # noqa: PLC0415
@@ -218,7 +172,7 @@ def admin_create(
 def keys_rotate(
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the embedded store.")] = None,
-    storage: _Storage = None,
+    storage: Storage = None,
 ) -> None:
     """Sign tokens with a new key from now on; old ones verify until their tokens end."""
     from access.keyring import KeyringError  # noqa: PLC0415

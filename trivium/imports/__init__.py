@@ -1,0 +1,1 @@
+"""Files becoming documents or assets of a running router, piece by piece, from where it stopped."""
