@@ -52,7 +52,7 @@ class Bulk:
                 status = 201 if outcome.created else _STATUS[line.action]
                 successes.append({line.action: {"_id": outcome.id, "status": status}})
             else:
-                errors.append(_refused(line, outcome))
+                errors.append(refused(line, outcome))
         return answered("import", successes, errors, is_strict=is_strict)
 
     async def write(self, request: Request) -> Json:
@@ -251,7 +251,8 @@ def _as_found(write: Write, hit: Hit) -> Write:
     return msgspec.structs.replace(write, condition=matching.at(hit))
 
 
-def _refused(line: Line, error: RouterError) -> JsonObject:
+def refused(line: Line, error: RouterError) -> JsonObject:
+    """A line that was not done, as answers show it."""
     told: JsonObject = {
         "_id": line.write.id,
         "status": error.status,

@@ -27,7 +27,7 @@ _SETTINGS: Final = Argument(
     "settings", "object", "Elasticsearch's; kept and shown, without effect.", place="body"
 )
 _MAPPING_KEYS: Final = frozenset({"properties", "dynamic", "_meta"})
-_MAPPING_ERRORS: Final = (
+MAPPING_ERRORS: Final = (
     "services.storage.invalid_mapping",
     "services.storage.cannot_change_mapping",
     "services.storage.invalid_mapping_type",
@@ -151,7 +151,7 @@ class Collections:
                 result="`{acknowledged: true}`",
                 errors=(
                     *NAMED[:2],
-                    *_MAPPING_ERRORS,
+                    *MAPPING_ERRORS,
                     "services.storage.invalid_index_name",
                     "services.storage.invalid_collection_name",
                     "services.storage.collection_reserved",
@@ -167,7 +167,7 @@ class Collections:
                 arguments=(*_TARGET, _MAPPINGS, _SETTINGS),
                 body="required",
                 result="null",
-                errors=(*NAMED, "api.assert.body_required", *_MAPPING_ERRORS),
+                errors=(*NAMED, "api.assert.body_required", *MAPPING_ERRORS),
             ),
             Action(
                 controller="collection",
@@ -179,7 +179,7 @@ class Collections:
                 arguments=_TARGET,
                 body="required",
                 result="`{dynamic, _meta, properties}`",
-                errors=(*NAMED, "api.assert.body_required", *_MAPPING_ERRORS),
+                errors=(*NAMED, "api.assert.body_required", *MAPPING_ERRORS),
             ),
         )
 
@@ -290,12 +290,17 @@ def _place(request: Request) -> tuple[str, str]:
 
 
 def _mapping(request: Request) -> JsonObject | None:
-    """The mapping in the body: under `mappings`, or the body itself as clients of old send it."""
     if request.body is None:
         return None
-    body = request.body_object()
-    if "mappings" not in body and not _MAPPING_KEYS.isdisjoint(body):
-        return {key: value for key, value in body.items() if key != "settings"}
-    if body.get("mappings") is None:
-        return None
-    return request.body_field("mappings")
+    mapping = mapping_of(request.body_object())
+    if not isinstance(mapping, dict | None):
+        raise RouterError("api.assert.invalid_type", "body.mappings", "object")
+    return mapping
+
+
+def mapping_of(described: JsonObject) -> Json:
+    """The mapping within what describes a collection: under `mappings`, or the whole as clients of
+    old send it; None where there is none."""
+    if "mappings" not in described and not _MAPPING_KEYS.isdisjoint(described):
+        return {key: value for key, value in described.items() if key != "settings"}
+    return described.get("mappings")

@@ -64,7 +64,7 @@ class ServerCounts:
 
     async def last(self, _: Request) -> Json:
         """The newest frame."""
-        return _told(self.statistics.last())
+        return told(self.statistics.last())
 
     async def between(self, request: Request) -> Json:
         """The frames that ended within a time."""
@@ -131,10 +131,11 @@ class ServerCounts:
 
 
 def _listed(frames: list[Frame]) -> Json:
-    return {"hits": [_told(frame) for frame in frames], "total": len(frames)}
+    return {"hits": [told(frame) for frame in frames], "total": len(frames)}
 
 
-def _told(frame: Frame) -> Json:
+def told(frame: Frame) -> Json:
+    """A frame as answers show it."""
     return {
         "completedRequests": {**frame.completed},
         "failedRequests": {**frame.failed},

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from access.entrance import Entrance
 from access.register import Register
 from controllers import debug, unserved
+from controllers.administration.dumps import Dumps
+from controllers.administration.loading import Loading
+from controllers.administration.upkeep import Upkeep
 from controllers.api.documents import ApiDocuments
 from controllers.api_keys import ApiKeyActions
 from controllers.audit import Audit, Record
@@ -32,13 +36,14 @@ from controllers.kept_settings import KeptSettings
 from controllers.realtime import Realtime
 from controllers.security import parts
 from controllers.server import Server
-from controllers.server_counts import Load, ServerCounts
+from controllers.server_counts import Load, ServerCounts, told
 from controllers.specifications import SpecificationActions
 from controllers.tokens import TokenActions
 from controllers.validation.registry import Specifications
 from realtime.notifier import Notifier
 from realtime.reviews import Reviews
 from router.actions import Action, ActionTable
+from router.envelope import JsonObject
 from router.events import Events
 from router.settings import Settings
 from router.statistics import Statistics
@@ -55,6 +60,7 @@ class Surroundings:
         entrance: Tokens, API keys and logins; prepared before the first request.
         engines: Prepared (`await engines.prepare()`) before the first request.
         audit: What was recorded; None if nothing is.
+        leaving: Set when somebody asks the router to end.
         node: The id of this node.
         version: The version of this router.
     """
@@ -72,6 +78,7 @@ class Surroundings:
     reviews: Reviews
     node: str
     version: str
+    leaving: asyncio.Event
     audit: Record | None = None
 
 
@@ -96,7 +103,7 @@ def build_table(around: Surroundings) -> ActionTable:
         *_realtime(around, specifications).actions(),
         *_of("security", people),
         *_of("server", (*_server(around, table), *documents.actions())),
-        *_of("admin", people),
+        *_of("admin", (*people, *_administration(around, specifications))),
         *unserved.redis(),
         *unserved.routed_only(),
         *_device_manager(around),
@@ -137,6 +144,39 @@ def _people(around: Surroundings, table: ActionTable) -> tuple[Action, ...]:
         *keys.of_users(),
         *Audit(around.audit).actions(),
     )
+
+
+def _administration(around: Surroundings, specifications: Specifications) -> tuple[Action, ...]:
+    directory, papers, kept = (
+        around.register.directory,
+        around.entrance.papers,
+        KeptSettings(around.private),
+    )
+
+    async def forget() -> None:
+        await directory.refresh()
+        await papers.tokens.recheck()
+        await papers.api_keys.recheck()
+        await specifications.refresh()
+
+    def describe() -> JsonObject:
+        return {
+            "node": around.node,
+            "version": around.version,
+            "settings": around.settings.without_secrets().model_dump(mode="json"),
+            "statistics": [told(frame) for frame in around.statistics.all()],
+        }
+
+    upkeep = Upkeep(
+        storage=around.storage,
+        settings=kept,
+        engines=around.engines,
+        dumps=Dumps(around.settings),
+        forget=forget,
+        describe=describe,
+        leaving=around.leaving,
+    )
+    return (*upkeep.actions(), *Loading(around.storage, kept).actions())
 
 
 def _of(controller: str, actions: Sequence[Action]) -> list[Action]:

@@ -80,7 +80,8 @@ class Observer:
             times = self._cell(*key)
         times.buckets[bisect_left(BOUNDS_S, seconds)] += 1
         times.sum_s += seconds
-        if self._logs_all or status >= 500:
+        # Who asks for what isn't there (501) shall not fill the log.
+        if self._logs_all or (status >= 500 and status != 501):
             _write(request, status, seconds)
 
     def _cell(self, wire: Wire, controller: str, action: str, status: int) -> Times:

@@ -16,3 +16,10 @@ class StatisticsSettings(Section):
     frames: int = Field(
         360, ge=1, description="Frames that are kept, the newest; with 10 s each it is an hour."
     )
+
+
+class DumpSettings(Section):
+    """The files that `admin:dump` writes: what an operator looks at when something is wrong."""
+
+    folder: str = Field("", description="Where they are; empty for dumps in storage.data.")
+    kept: int = Field(5, ge=1, description="Dumps that are kept, the newest.")

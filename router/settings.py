@@ -29,7 +29,7 @@ from router.sections import (
     TlsSettings,
     WebSocketSettings,
 )
-from router.sections_telling import StatisticsSettings
+from router.sections_telling import DumpSettings, StatisticsSettings
 from router.sources import BadSettingError, Given, from_environment, from_file, from_flags, meant
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "BadSettingError",
     "DeviceManagerSettings",
     "DocumentSettings",
+    "DumpSettings",
     "FrameSettings",
     "HttpSettings",
     "LimitSettings",
@@ -80,6 +81,7 @@ class Settings(Section):
     realtime: RealtimeSettings = RealtimeSettings()
     audit: AuditSettings = AuditSettings()
     statistics: StatisticsSettings = StatisticsSettings()
+    dump: DumpSettings = DumpSettings()
 
 
 def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:

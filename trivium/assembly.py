@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,8 @@ class Core:
     ) -> None:
         self.node = f"trivium-{uuid.uuid4().hex[:12]}"
         self.observer = Observer()
+        # Whoever runs the router waits for this, and stops it then.
+        self.leaving = asyncio.Event()
         self.statistics = Statistics(self.observer, settings.statistics)
         self.connections = Connections()
         self.ears = Ears(self.connections, most=settings.realtime.pipes_waiting)
@@ -119,6 +122,7 @@ class Core:
             audit=self.audit,
             node=self.node,
             version=VERSION,
+            leaving=self.leaving,
         )
 
     def _router(self) -> Router:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from access.securities import Description, OnExisting, Securities
+from controllers.administration.locks import Locks
 from controllers.security import asked
 from controllers.security.asked import by, routes
 from router import places
@@ -26,6 +27,7 @@ class SecuritiesController:
     """Loads and resets."""
 
     securities: Securities
+    locks: Locks = field(default_factory=Locks)
 
     async def load(self, request: Request) -> Json:
         """Create what the body describes."""
@@ -43,7 +45,8 @@ class SecuritiesController:
 
     async def reset(self, request: Request) -> Json:
         """Delete everybody."""
-        removed = await self.securities.reset(by(request))
+        with self.locks.held("resetSecurity"):
+            removed = await self.securities.reset(by(request))
         return {
             "deletedUsers": removed.users,
             "deletedProfiles": removed.profiles,
@@ -88,6 +91,7 @@ class SecuritiesController:
                 summary="Delete all users, profiles and roles but those of a first start.",
                 routes=routes("POST /admin/_resetSecurity"),
                 result="`{deletedUsers, deletedProfiles, deletedRoles}`",
+                errors=("api.process.action_locked",),
             ),
         )
 

@@ -79,6 +79,10 @@ class Specifications:
             await self._read_all()
         return self._known.get(place)
 
+    async def refresh(self) -> None:
+        """Read everything anew."""
+        await self._read_all()
+
     async def stored(self, place: tuple[str, str]) -> JsonObject:
         """`{index, collection, validation}`. Raises: `validation.assert.not_found`."""
         if self._private.has_collection(*HOME):

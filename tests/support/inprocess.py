@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -175,6 +176,7 @@ async def in_process(
             reviews=reviews,
             node="node-1",
             version="1.2.3",
+            leaving=asyncio.Event(),
         )
     )
     router = Router(

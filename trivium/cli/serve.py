@@ -134,7 +134,7 @@ async def _serve(
     app: App, settings: Settings, meanwhile: Callable[[Server], Awaitable[None]] | None
 ) -> None:
     server = Server(app, settings)
-    told = _told_to_stop()
+    told = _told_to_stop(server.core.leaving)
     if not await _started(server, told):
         return
     refreshing = _refreshing(server)
@@ -180,8 +180,8 @@ async def _until(told: asyncio.Event, work: Awaitable[None]) -> None:
         await asyncio.gather(waiting, working, return_exceptions=True)
 
 
-def _told_to_stop() -> asyncio.Event:
-    told = asyncio.Event()
+def _told_to_stop(told: asyncio.Event) -> asyncio.Event:
+    """The same event, which signals set as well from now on."""
     loop = asyncio.get_running_loop()
 
     def tell(signal_number: int) -> None:

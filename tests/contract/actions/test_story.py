@@ -13,7 +13,17 @@ from router.envelope import Connection
 from router.settings import OpenSearchSettings
 from storage.opensearch.places import PRIVATE
 from storage.opensearch.store import OpenSearchStorage
-from tests.contract.actions import bulk, data, many, people, realtime, steps, tokens, unserved
+from tests.contract.actions import (
+    admin,
+    bulk,
+    data,
+    many,
+    people,
+    realtime,
+    steps,
+    tokens,
+    unserved,
+)
 from tests.contract.actions.guards import GUARDS
 from tests.contract.actions.refusals import REFUSALS
 from tests.contract.actions.refusals_many import REFUSALS_MANY
@@ -46,7 +56,9 @@ STORY = [
     *unserved.UNSERVED,
     *tokens.TOKENS,
     *people.PEOPLE,
+    *admin.ADMIN,
     *steps.LEAVING,
+    *admin.LEAVING,
     *people.LAST,
 ]
 
@@ -187,10 +199,14 @@ async def test_the_story_leaves_no_declared_error_out(tmp_path: Path) -> None:
     assert declared - met - set(NEEDS_A_FAULT) == set()
 
 
-ELSEWHERE = {("document", "export"): "tests/e2e/test_export.py, as only HTTP can answer it"}
+ELSEWHERE = {
+    ("document", "export"): "tests/e2e/test_export.py, as only HTTP can answer it",
+    ("admin", "shutdown"): "tests/e2e/test_shutdown.py, as it ends the router",
+}
 """Actions that don't answer alike on every wire, and where they are shown."""
 
 PIPE = "plugin.runtime.unexpected_error"
+LOCKED = "api.process.action_locked"
 NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
     **tokens.NEEDS_A_USER,
     ("device-manager/asset", "update", PIPE): "tests/unit/controllers, a pipe that fails",
@@ -210,6 +226,13 @@ NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
         "tests/unit/controllers/test_realtime.py: not every wire can subscribe",
     ),
     **people.NEEDS_A_LOGIN,
+    **dict.fromkeys(
+        [
+            *(("admin", name, LOCKED) for name in ("dump", "resetDatabase", "resetSecurity")),
+            ("admin", "dump", "core.fatal.service_unavailable"),
+        ],
+        "tests/unit/controllers/administration",
+    ),
     ("server", "healthCheck", "core.fatal.service_unavailable"): "tests/unit/controllers",
 }
 """Errors that no request alone brings about, and where they are shown."""
