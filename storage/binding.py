@@ -29,6 +29,8 @@ from storage.query import (
     MatchAll,
     MatchNone,
     MultiMatch,
+    Nested,
+    Objects,
     Prefix,
     Query,
     Range,
@@ -39,6 +41,8 @@ from storage.query import (
     Terms,
     Wildcard,
 )
+from storage.refusals import unsupported
+from storage.scope import Scope
 from storage.zones import moved_ms, read_zone
 
 ID: Final = "_id"
@@ -58,7 +62,7 @@ def bind(query: Query, mapping: Mapping) -> Query:
             or a clause it can't answer; `trivium.unsupported.feature` for a text field with an
             analyzer of its own.
     """
-    return _BINDERS[type(query)](query, mapping)
+    return _bind(query, mapping.scope)
 
 
 def check_sort(sort: tuple[Sort, ...], mapping: Mapping) -> None:
@@ -74,6 +78,8 @@ def check_sort(sort: tuple[Sort, ...], mapping: Mapping) -> None:
             continue
         if leaf is None:
             raise _refused(f'There is no field "{key.field}" in the mapping to sort by.')
+        if leaf.is_hidden:
+            raise unsupported(f'Sorting by "{key.field}" within nested objects')
         if leaf.kind in (None, "text", "geo"):
             raise _refused(f'The field "{key.field}" of type {leaf.type} can\'t be sorted by.')
 
@@ -103,15 +109,25 @@ def _bound(key: Sort, value: Scalar, mapping: Mapping) -> Scalar:
     return None if isinstance(read, tuple) else read
 
 
-def _bind_same(query: Query, _mapping: Mapping) -> Query:
+def _bind(query: Query, scope: Scope) -> Query:
+    return _BINDERS[type(query)](query, scope)
+
+
+def _bind_same(query: Query, _scope: Scope) -> Query:
     return query
 
 
-def _bind_terms(query: Query, mapping: Mapping) -> Query:
+def _bind_ids(query: Query, scope: Scope) -> Query:
+    if scope.is_nested:
+        raise unsupported("_id within a nested query")
+    return query
+
+
+def _bind_terms(query: Query, scope: Scope) -> Query:
     assert isinstance(query, Terms)
     if query.field == ID:
-        return Ids(tuple(str(value) for value in query.values))
-    leaf = _exact(query.field, mapping)
+        return _bind_ids(Ids(tuple(str(value) for value in query.values)), scope)
+    leaf = _exact(query.field, scope)
     if leaf is None:
         return MatchNone()
     if leaf.kind in ("date", "ip"):
@@ -125,11 +141,11 @@ def _bind_terms(query: Query, mapping: Mapping) -> Query:
     return on_words(leaf, Terms(leaf.path, values)) if values else MatchNone()
 
 
-def _bind_range(query: Query, mapping: Mapping) -> Query:
+def _bind_range(query: Query, scope: Scope) -> Query:
     assert isinstance(query, Range)
     if query.field == ID:
         raise _refused("A range of _id can't be searched for.")
-    leaf = _exact(query.field, mapping)
+    leaf = _exact(query.field, scope)
     if leaf is None:
         return MatchNone()
     bounds = [
@@ -143,27 +159,27 @@ def _bind_range(query: Query, mapping: Mapping) -> Query:
     return on_words(leaf, Range(leaf.path, gt=gt, gte=gte, lt=lt, lte=lte))
 
 
-def _bind_exists(query: Query, mapping: Mapping) -> Query:
+def _bind_exists(query: Query, scope: Scope) -> Query:
     assert isinstance(query, Exists)
     if query.field == ID:
         return MatchAll()
-    leaf = mapping.leaf(query.field)
-    leaves = mapping.leaves_under(query.field) if leaf is None else [leaf]
+    leaf = scope.leaf(query.field)
+    leaves = scope.leaves_under(query.field) if leaf is None else [leaf]
     return _any_of(tuple(Exists(leaf.path) for leaf in leaves if leaf.kind is not None))
 
 
-def _bind_prefix(query: Query, mapping: Mapping) -> Query:
+def _bind_prefix(query: Query, scope: Scope) -> Query:
     assert isinstance(query, Prefix)
-    leaf = _textual(query.field, mapping, "prefix")
+    leaf = _textual(query.field, scope, "prefix")
     if leaf is None:
         return MatchNone()
     value = _normal(leaf, query.value)
     return on_words(leaf, Prefix(leaf.path, value)) if value else Exists(leaf.path)
 
 
-def _bind_wildcard(query: Query, mapping: Mapping) -> Query:
+def _bind_wildcard(query: Query, scope: Scope) -> Query:
     assert isinstance(query, Wildcard)
-    leaf = _textual(query.field, mapping, "wildcard")
+    leaf = _textual(query.field, scope, "wildcard")
     if leaf is None:
         return MatchNone()
     pattern = _normal(leaf, query.pattern)
@@ -175,48 +191,48 @@ def _bind_wildcard(query: Query, mapping: Mapping) -> Query:
     return on_words(leaf, Wildcard(leaf.path, pattern))
 
 
-def _bind_regexp(query: Query, mapping: Mapping) -> Query:
+def _bind_regexp(query: Query, scope: Scope) -> Query:
     assert isinstance(query, Regexp)
-    leaf = _textual(query.field, mapping, "regexp")
+    leaf = _textual(query.field, scope, "regexp")
     if leaf is None:
         return MatchNone()
     return on_words(leaf, Regexp(leaf.path, _normal(leaf, query.pattern)))
 
 
-def _bind_match(query: Query, mapping: Mapping) -> Query:
+def _bind_match(query: Query, scope: Scope) -> Query:
     assert isinstance(query, Match)
     if query.field == ID:
-        return Ids((str(query.value),))
-    leaf = mapping.leaf(query.field)
+        return _bind_ids(Ids((str(query.value),)), scope)
+    leaf = scope.leaf(query.field)
     if leaf is None or leaf.is_hidden:
         return MatchNone()
     try:
-        return match_words(query, leaf) if leaf.kind == "text" else _match_whole(query, mapping)
+        return match_words(query, leaf) if leaf.kind == "text" else _match_whole(query, scope)
     except RouterError as error:
         if query.is_lenient and error.id == "services.storage.unexpected_bad_request":
             return MatchNone()
         raise
 
 
-def _match_whole(query: Match, mapping: Mapping) -> Query:
+def _match_whole(query: Match, scope: Scope) -> Query:
     if query.how == "phrase_prefix":
         raise _refused(f'The field "{query.field}" is no text, in which a phrase could begin.')
-    return _bind_terms(Terms(query.field, (query.value,)), mapping)
+    return _bind_terms(Terms(query.field, (query.value,)), scope)
 
 
-def _bind_multi_match(query: Query, mapping: Mapping) -> Query:
+def _bind_multi_match(query: Query, scope: Scope) -> Query:
     assert isinstance(query, MultiMatch)
     matches = (
         msgspec.structs.replace(query.match, field=path, is_lenient=query.is_lenient)
-        for path in mapping.searchable(query.fields)
+        for path in scope.searchable(query.fields)
     )
-    bound = [_bind_match(each, mapping) for each in matches]
+    bound = [_bind_match(each, scope) for each in matches]
     return _any_of(tuple(each for each in bound if not isinstance(each, MatchNone)))
 
 
-def _textual(field: str, mapping: Mapping, clause: str) -> Leaf | None:
+def _textual(field: str, scope: Scope, clause: str) -> Leaf | None:
     """The field, if its values are texts to be compared; None if nothing can match it."""
-    leaf = None if field == ID else _exact(field, mapping)
+    leaf = None if field == ID else _exact(field, scope)
     if field == ID or (leaf is not None and leaf.kind not in ("keyword", "text")):
         kind = "_id" if leaf is None else leaf.type
         raise _refused(f'The field "{field}" of type {kind} can\'t answer a {clause} query.')
@@ -228,9 +244,9 @@ def _normal(leaf: Leaf, text: str) -> str:
     return text.lower() if leaf.read("A") == "a" else text
 
 
-def _bind_geo(query: Query, mapping: Mapping) -> Query:
+def _bind_geo(query: Query, scope: Scope) -> Query:
     assert isinstance(query, (GeoDistance, GeoBox, GeoPolygon))
-    leaf = mapping.leaf(query.field)
+    leaf = scope.leaf(query.field)
     if leaf is None or leaf.kind != "geo":
         if leaf is not None and leaf.is_hidden:
             return MatchNone()
@@ -238,12 +254,22 @@ def _bind_geo(query: Query, mapping: Mapping) -> Query:
     return query
 
 
-def _bind_bool(query: Query, mapping: Mapping) -> Query:
+def _bind_nested(query: Query, scope: Scope) -> Query:
+    assert isinstance(query, Nested)
+    inner = scope.nested(query.path)
+    if inner is not None:
+        return Objects(query.path, _bind(query.query, inner), inner)
+    if query.is_lenient:
+        return MatchNone()
+    raise _refused(f'There are no nested objects at "{query.path}".')
+
+
+def _bind_bool(query: Query, scope: Scope) -> Query:
     assert isinstance(query, Bool)
     bound = Bool(
-        must=tuple(bind(each, mapping) for each in query.must),
-        must_not=tuple(bind(each, mapping) for each in query.must_not),
-        should=tuple(bind(each, mapping) for each in query.should),
+        must=tuple(_bind(each, scope) for each in query.must),
+        must_not=tuple(_bind(each, scope) for each in query.must_not),
+        should=tuple(_bind(each, scope) for each in query.should),
         minimum=query.minimum,
     )
     return bound if bound.minimum <= len(bound.should) else MatchNone()
@@ -255,9 +281,9 @@ def _any_of(queries: tuple[Query, ...]) -> Query:
     return queries[0] if len(queries) == 1 else Bool(should=queries, minimum=1)
 
 
-def _exact(field: str, mapping: Mapping) -> Leaf | None:
+def _exact(field: str, scope: Scope) -> Leaf | None:
     """The field, if its values can be compared; None if nothing can match it."""
-    leaf = mapping.leaf(field)
+    leaf = scope.leaf(field)
     if leaf is None or leaf.is_hidden:
         return None
     if leaf.kind is None:
@@ -331,10 +357,10 @@ def _refused(sentence: str) -> RouterError:
     return RouterError("services.storage.unexpected_bad_request", sentence)
 
 
-_BINDERS: Final[dict[type, Callable[[Query, Mapping], Query]]] = {
+_BINDERS: Final[dict[type, Callable[[Query, Scope], Query]]] = {
     MatchAll: _bind_same,
     MatchNone: _bind_same,
-    Ids: _bind_same,
+    Ids: _bind_ids,
     Terms: _bind_terms,
     Range: _bind_range,
     Exists: _bind_exists,
@@ -346,5 +372,6 @@ _BINDERS: Final[dict[type, Callable[[Query, Mapping], Query]]] = {
     Regexp: _bind_regexp,
     Match: _bind_match,
     MultiMatch: _bind_multi_match,
+    Nested: _bind_nested,
     Bool: _bind_bool,
 }

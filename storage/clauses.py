@@ -22,6 +22,7 @@ from storage.query import (
     Ids,
     MatchAll,
     MatchNone,
+    Nested,
     Prefix,
     Query,
     Range,
@@ -48,7 +49,7 @@ _FOREIGN: Final = frozenset(
         *("boosting", "combined_fields", "common", "dis_max", "distance_feature", "fuzzy"),
         *("function_score", "geo_shape", "has_child"),
         *("has_parent", "intervals", "knn", "match_bool_prefix"),
-        *("more_like_this", "nested", "parent_id"),
+        *("more_like_this", "parent_id"),
         *("percolate", "pinned", "query_string", "rank_feature"),
         *("script", "script_score", "semantic", "shape", "simple_query_string"),
         *("span_containing", "span_first", "span_multi", "span_near", "span_not", "span_or"),
@@ -214,6 +215,18 @@ def _constant_score(clauses: Clauses, content: JsonObject, depth: int) -> Query:
     return clauses.read(content.get("filter"), depth + 1)
 
 
+def _nested(clauses: Clauses, content: JsonObject, depth: int) -> Query:
+    if "inner_hits" in content:
+        raise unsupported("inner_hits of a nested query")
+    _only(content, "nested", ("path", "query", "score_mode", "ignore_unmapped"))
+    path, lenient = content.get("path"), content.get("ignore_unmapped", False)
+    if not isinstance(path, str) or "query" not in content:
+        raise malformed("nested wants a path and a query.")
+    if content.get("score_mode", "avg") not in ("avg", "max", "min", "none", "sum"):
+        raise malformed(f"There is no score_mode {content['score_mode']!r}.")
+    return Nested(path, clauses.read(content["query"], depth + 1), lenient in (True, "true"))
+
+
 def _geo_distance(_clauses: Clauses, content: JsonObject, _depth: int) -> Query:
     options = ("distance", "unit", "distance_type", "validation_method", "_name", "boost")
     if content.get("ignore_unmapped"):
@@ -360,6 +373,7 @@ _CLAUSES: Final[dict[str, Callable[[Clauses, JsonObject, int], Query]]] = {
         "match_phrase_prefix", "phrase_prefix", content
     ),
     "multi_match": lambda _, content, __: read_multi_match(content),
+    "nested": _nested,
     "prefix": _prefix,
     "range": _range,
     "regexp": _regexp,

@@ -23,7 +23,9 @@ MAX_DEPTH: Final = 20
 
 _ROOT_KEYS: Final = ("properties", "_meta", "dynamic", "dynamic_templates")
 _OBJECT_KEYS: Final = (*_ROOT_KEYS, "type")
-_BARE_OBJECT_KEYS: Final = (*_OBJECT_KEYS, "enabled", "include_in_parent", "include_in_root")
+# Beside `properties` the peer refuses the last three. Here they are let pass: documents add fields
+# to such objects, and what is stored then must be read again.
+_INNER_KEYS: Final = (*_OBJECT_KEYS, "enabled", "include_in_parent", "include_in_root")
 _DYNAMIC: Final = ("true", "false", "strict")
 _RESERVED: Final = frozenset(
     (
@@ -131,9 +133,9 @@ def _add_field(form: JsonObject, name: str, definition: Json, path: tuple[str, .
 def _declare_field(definition: JsonObject, path: tuple[str, ...]) -> JsonObject:
     kind = definition.get("type")
     if "properties" in definition:
-        return _declare_object(_typed(definition, path), path, _OBJECT_KEYS)
+        return _declare_object(_typed(definition, path), path, _INNER_KEYS)
     if kind in ("object", "nested") or (kind is None and set(definition) == {"enabled"}):
-        return _declare_object(definition, path, _BARE_OBJECT_KEYS)
+        return _declare_object(definition, path, _INNER_KEYS)
     return _declare_leaf(definition, path)
 
 

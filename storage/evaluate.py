@@ -20,6 +20,7 @@ from storage.query import (
     Ids,
     MatchAll,
     MatchNone,
+    Objects,
     Phrase,
     Prefix,
     Query,
@@ -228,6 +229,12 @@ def _texts(field: str, fields: FieldValues) -> list[str]:
     return [text for text in fields.get(field, ()) if isinstance(text, str)]
 
 
+def _match_objects(query: Query, id: str, fields: FieldValues) -> bool:
+    assert isinstance(query, Objects)
+    texts = _texts(query.path, fields)
+    return any(matches(query.query, id, query.scope.values(text)) for text in texts)
+
+
 def _match_bool(query: Query, id: str, fields: FieldValues) -> bool:
     assert isinstance(query, Bool)
     if not all(matches(each, id, fields) for each in query.must):
@@ -244,6 +251,8 @@ def fields_of(query: Query) -> set[str]:
     if isinstance(query, Bool):
         parts = (*query.must, *query.must_not, *query.should)
         return set().union(*(fields_of(each) for each in parts))
+    if isinstance(query, Objects):
+        return {query.path}
     field = getattr(query, "field", None)
     return {field} if isinstance(field, str) else set()
 
@@ -263,5 +272,6 @@ _MATCHERS: Final[dict[type, Callable[[Query, str, FieldValues], bool]]] = {
     Regexp: _match_regexp,
     AnyWord: _match_any_word,
     Phrase: _match_phrase,
+    Objects: _match_objects,
     Bool: _match_bool,
 }

@@ -13,8 +13,9 @@ from router.envelope import Json, JsonObject
 from storage.dates import DEFAULT_FORMAT, date_reader
 from storage.geo import Point, read_point
 
-Kind: TypeAlias = Literal["keyword", "text", "number", "boolean", "date", "ip", "geo"]
-"""How the values of a field compare. Dates are ms since 1970, IP addresses sortable text."""
+Kind: TypeAlias = Literal["keyword", "text", "number", "boolean", "date", "ip", "geo", "nested"]
+"""How the values of a field compare. Dates are ms since 1970, IP addresses sortable text; no
+field is `nested`, the objects at a path are."""
 
 Value: TypeAlias = "str | int | float | bool | Point"
 """What an index row holds: str for keyword, text and ip; int or float for number; int for date;

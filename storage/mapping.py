@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from router.envelope import Json, JsonObject
 from storage.declared import count_fields, declare, unite
 from storage.inference import infer
 from storage.merge import copied
-from storage.plan import Branch, Leaf, Row, Walk, apart, compile_branch, walk
-from storage.projection import fits
+from storage.plan import Leaf, Row, Walk, apart, compile_branch, walk
+from storage.scope import Scope
 from storage.stamps import STAMP, too_deep
 from storage.templates import templated
 
@@ -44,9 +44,12 @@ class Mapping:
     """An immutable mapping; what changes it gives a new one.
 
     Fields are named by dotted paths; sub-fields too (`model.text`).
+
+    Attributes:
+        scope: The fields that queries see.
     """
 
-    __slots__ = ("_branches", "_form", "_leaves", "_root", "collection", "index")
+    __slots__ = ("_form", "_root", "collection", "index", "scope")
 
     def __init__(self, index: str, collection: str, form: JsonObject) -> None:
         """Use `parse`: `form` is taken as checked."""
@@ -54,8 +57,7 @@ class Mapping:
         self.collection = collection
         self._form = form
         self._root = compile_branch(form)
-        self._leaves = {leaf.path: leaf for leaf in _leaves(self._root)}
-        self._branches = {".".join(branch.path) for branch in _branches(self._root)}
+        self.scope = Scope(self._root)
 
     @classmethod
     def parse(cls, index: str, collection: str, declared: JsonObject | None = None) -> Mapping:
@@ -171,27 +173,7 @@ class Mapping:
 
     def leaf(self, path: str) -> Leaf | None:
         """The field of that path, sub-fields included; None for objects and unmapped paths."""
-        return self._leaves.get(path)
-
-    def searchable(self, names: Sequence[str]) -> list[str]:
-        """The fields that these names stand for; with a `*` in a name, those of all types that
-        can be matched."""
-        found: dict[str, None] = {}
-        for name in names:
-            if "*" not in name:
-                found[name] = None
-                continue
-            parts = name.split("*")
-            for leaf in self._leaves.values():
-                if leaf.kind not in (None, "geo") and fits(parts, leaf.path):
-                    found[leaf.path] = None
-        return list(found)
-
-    def leaves_under(self, path: str) -> list[Leaf]:
-        """The fields within the object of that path; empty for anything else."""
-        if path not in self._branches:
-            return []
-        return [leaf for leaf in self._leaves.values() if leaf.path.startswith(f"{path}.")]
+        return self.scope.leaf(path)
 
 
 def changed_rows(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row], list[Row]]:
@@ -205,22 +187,6 @@ def changed_rows(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row]
 def _unique(found: Walk) -> list[Row]:
     # Only arrays (and dotted keys beside objects, which a set of rows forgives) repeat a value.
     return list(dict.fromkeys(found.rows)) if found.has_lists else found.rows
-
-
-def _leaves(branch: Branch) -> Iterator[Leaf]:
-    for child in branch.children.values():
-        if isinstance(child, Branch):
-            yield from _leaves(child)
-        else:
-            yield child
-            yield from child.subs
-
-
-def _branches(branch: Branch) -> Iterator[Branch]:
-    for child in branch.children.values():
-        if isinstance(child, Branch):
-            yield child
-            yield from _branches(child)
 
 
 def _placed(form: JsonObject, path: tuple[str, ...], added: JsonObject) -> JsonObject:

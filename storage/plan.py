@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from storage.fields import FIELD_TYPES, Kind, ReadValue, Value
+from storage.stamps import packed
 
 Row: TypeAlias = tuple[str, Kind, Value]
 """One index row of a document: the path of a mapped field, how it compares, one value of it."""
@@ -15,6 +16,9 @@ Row: TypeAlias = tuple[str, Kind, Value]
 _LONGEST_TOLD: Final = 100
 _NOTHING: Final[JsonObject] = {}
 """Stands, by identity, for a key that isn't there."""
+
+Frame: TypeAlias = Literal["document", "object"]
+"""What fields belong to: the document, or one of the nested objects."""
 
 
 @dataclass(slots=True)
@@ -39,6 +43,7 @@ class Branch:
     """An object: its fields by name, and what becomes of unknown ones.
 
     `is_indexed` is False inside nested objects, which the queries of their parent don't see.
+    `nested` is the declaration of nested objects, each of which is an index row: itself, as JSON.
     """
 
     path: tuple[str, ...]
@@ -46,6 +51,7 @@ class Branch:
     is_indexed: bool = True
     is_enabled: bool = True
     children: dict[str, Leaf | Branch] = field(default_factory=dict)
+    nested: JsonObject | None = None
 
 
 @dataclass(slots=True)
@@ -67,16 +73,23 @@ class Walk:
 
 
 def compile_branch(
-    form: JsonObject, path: tuple[str, ...] = (), dynamic: str = "false", is_indexed: bool = True
+    form: JsonObject,
+    path: tuple[str, ...] = (),
+    dynamic: str = "false",
+    is_indexed: bool = True,
+    frame: Frame = "document",
 ) -> Branch:
-    """The plan of a mapping as `storage.declared.declare` gives it; `dynamic` is inherited."""
+    """The plan of a mapping as `storage.declared.declare` gives it; `dynamic` is inherited.
+
+    With `frame` "object" it is that of nested objects at the path, whose fields are indexed.
+    """
     own = form.get("dynamic")
-    is_visible = is_indexed and form.get("type") != "nested"
     branch = Branch(
         path,
         own if isinstance(own, str) else dynamic,
-        is_visible,
+        is_indexed,
         form.get("enabled") is not False,
+        nested=form if form.get("type") == "nested" else None,
     )
     properties = form["properties"]
     for name, child in properties.items() if isinstance(properties, dict) else ():
@@ -84,11 +97,19 @@ def compile_branch(
             continue
         inner = (*path, name)
         branch.children[name] = (
-            compile_branch(child, inner, branch.dynamic, is_visible)
+            compile_branch(child, inner, branch.dynamic, _sees(branch, child, frame), frame)
             if "properties" in child
-            else _compile_leaf(child, ".".join(inner), is_visible)
+            else _compile_leaf(child, ".".join(inner), is_indexed)
         )
     return branch
+
+
+def _sees(parent: Branch, form: JsonObject, frame: Frame) -> bool:
+    """Whether what holds an object sees its fields as its own."""
+    if form.get("type") != "nested":
+        return parent.is_indexed
+    is_included = form.get("include_in_root") is True and frame == "document"
+    return is_included or (form.get("include_in_parent") is True and parent.is_indexed)
 
 
 def _compile_leaf(form: JsonObject, path: str, is_indexed: bool) -> Leaf:
@@ -166,7 +187,9 @@ def apart(
         if old is value:
             continue
         child = branch.children.get(key)
-        if type(child) is Branch and type(old) is dict and type(value) is dict:
+        is_apart = type(child) is Branch and child.nested is None
+        if is_apart and type(old) is dict and type(value) is dict:
+            assert isinstance(child, Branch)
             inner = apart(child, old, value)
             if inner is None:
                 return None
@@ -185,6 +208,8 @@ def apart(
 def _walk_object(branch: Branch, value: Json, found: Walk) -> None:
     if isinstance(value, dict):
         walk(branch, value, found)
+        if branch.nested is not None:
+            found.rows.append((".".join(branch.path), "nested", packed(value).decode()))
     elif isinstance(value, list):
         found.has_lists = True
         for item in value:

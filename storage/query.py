@@ -8,6 +8,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from storage.aggregations import Aggregation
+    from storage.scope import Scope
 
 # Scalars as documents hold them; the mapping of the field decides how they compare.
 Scalar: TypeAlias = "bool | int | float | str | None"
@@ -145,6 +146,24 @@ class Phrase(msgspec.Struct, frozen=True):
     is_open: bool = False
 
 
+class Nested(msgspec.Struct, frozen=True):
+    """One of the nested objects at the path matches by itself. Where the mapping has none there
+    it is an error, with `is_lenient` no match."""
+
+    path: str
+    query: Query
+    is_lenient: bool = False
+
+
+class Objects(msgspec.Struct, frozen=True):
+    """One of the nested objects at the path matches the query, which is bound to their fields.
+    Only binding makes it."""
+
+    path: str
+    query: Query
+    scope: Scope
+
+
 class Bool(msgspec.Struct, frozen=True):
     """All of `must`, none of `must_not`, and at least `minimum` of `should`."""
 
@@ -156,7 +175,8 @@ class Bool(msgspec.Struct, frozen=True):
 
 Query: TypeAlias = (
     "MatchAll | MatchNone | Ids | Terms | Range | Exists | GeoDistance | GeoBox | GeoPolygon"
-    " | Prefix | Wildcard | Regexp | Match | MultiMatch | AnyWord | Phrase | Bool"
+    " | Prefix | Wildcard | Regexp | Match | MultiMatch | AnyWord | Phrase | Nested | Objects"
+    " | Bool"
 )
 
 

@@ -21,6 +21,7 @@ from storage.query import (
     Ids,
     MatchAll,
     MatchNone,
+    Objects,
     Phrase,
     Prefix,
     Query,
@@ -31,6 +32,7 @@ from storage.query import (
     Terms,
     Wildcard,
 )
+from storage.scope import Scope
 
 _NOTHING: Final[JsonObject] = {"match_none": {}}
 
@@ -51,7 +53,7 @@ _NEAREST_M: Final = 0.02
 
 def compile_query(query: Query, mapping: Mapping) -> JsonObject:
     """A query that `storage.binding.bind` gave for this mapping, as the server reads it."""
-    return _COMPILERS[type(query)](query, mapping)
+    return _compile(query, mapping.scope)
 
 
 def compile_sort(sort: Sequence[Sort], id_field: str) -> list[Json]:
@@ -100,15 +102,19 @@ def _missing(key: Sort, leaf: Leaf | None) -> Json:
     return limit - 1 if is_highest else -limit
 
 
-def _all(_query: Query, _mapping: Mapping) -> JsonObject:
+def _compile(query: Query, scope: Scope) -> JsonObject:
+    return _COMPILERS[type(query)](query, scope)
+
+
+def _all(_query: Query, _scope: Scope) -> JsonObject:
     return {"match_all": {}}
 
 
-def _none(_query: Query, _mapping: Mapping) -> JsonObject:
+def _none(_query: Query, _scope: Scope) -> JsonObject:
     return _NOTHING
 
 
-def _ids(query: Query, _mapping: Mapping) -> JsonObject:
+def _ids(query: Query, _scope: Scope) -> JsonObject:
     assert isinstance(query, Ids)
     fit: list[Json] = [each for each in query.values if is_id(each)]
     return {"ids": {"values": fit}}
@@ -122,9 +128,9 @@ def is_id(id: str) -> bool:
         return False
 
 
-def _terms(query: Query, mapping: Mapping) -> JsonObject:
+def _terms(query: Query, scope: Scope) -> JsonObject:
     assert isinstance(query, Terms)
-    leaf = _leaf(mapping, query.field)
+    leaf = _leaf(scope, query.field)
     if leaf.kind in ("date", "number"):
         spans = [_range(Range(leaf.path, gte=each, lte=each), leaf) for each in query.values]
         found: list[Json] = [span for span in spans if span != _NOTHING]
@@ -142,9 +148,9 @@ def _is_text(value: Scalar) -> bool:
         return False
 
 
-def _between(query: Query, mapping: Mapping) -> JsonObject:
+def _between(query: Query, scope: Scope) -> JsonObject:
     assert isinstance(query, Range)
-    return _range(query, _leaf(mapping, query.field))
+    return _range(query, _leaf(scope, query.field))
 
 
 def _range(query: Range, leaf: Leaf) -> JsonObject:
@@ -185,40 +191,40 @@ def _zero(name: str, bound: Scalar) -> Scalar:
     return -0.0 if name in ("gte", "lt") else 0.0
 
 
-def _exists(query: Query, _mapping: Mapping) -> JsonObject:
+def _exists(query: Query, _scope: Scope) -> JsonObject:
     assert isinstance(query, Exists)
     return {"exists": {"field": query.field}}
 
 
-def _near(query: Query, _mapping: Mapping) -> JsonObject:
+def _near(query: Query, _scope: Scope) -> JsonObject:
     assert isinstance(query, GeoDistance)
     place: JsonObject = {"lat": query.lat, "lon": query.lon}
     return {"geo_distance": {"distance": f"{max(query.meters, _NEAREST_M)}m", query.field: place}}
 
 
-def _box(query: Query, _mapping: Mapping) -> JsonObject:
+def _box(query: Query, _scope: Scope) -> JsonObject:
     assert isinstance(query, GeoBox)
     sides: JsonObject = {side: getattr(query, side) for side in ("top", "left", "bottom", "right")}
     return {"geo_bounding_box": {query.field: sides}}
 
 
-def _polygon(query: Query, _mapping: Mapping) -> JsonObject:
+def _polygon(query: Query, _scope: Scope) -> JsonObject:
     assert isinstance(query, GeoPolygon)
     points: list[Json] = [{"lat": lat, "lon": lon} for lat, lon in query.points]
     return {"geo_polygon": {query.field: {"points": points}}}
 
 
-def _prefix(query: Query, _mapping: Mapping) -> JsonObject:
+def _prefix(query: Query, _scope: Scope) -> JsonObject:
     assert isinstance(query, Prefix)
     return _pattern("prefix", query.field, query.value)
 
 
-def _wildcard(query: Query, _mapping: Mapping) -> JsonObject:
+def _wildcard(query: Query, _scope: Scope) -> JsonObject:
     assert isinstance(query, Wildcard)
     return _pattern("wildcard", query.field, query.pattern)
 
 
-def _regexp(query: Query, _mapping: Mapping) -> JsonObject:
+def _regexp(query: Query, _scope: Scope) -> JsonObject:
     assert isinstance(query, Regexp)
     return _pattern("regexp", query.field, query.pattern)
 
@@ -227,12 +233,12 @@ def _pattern(clause: str, field: str, value: str) -> JsonObject:
     return {clause: {field: {"value": value}}} if _is_text(value) else _NOTHING
 
 
-def _any_word(query: Query, mapping: Mapping) -> JsonObject:
+def _any_word(query: Query, scope: Scope) -> JsonObject:
     assert isinstance(query, AnyWord)
-    return compile_query(query.test, mapping)
+    return _compile(query.test, scope)
 
 
-def _phrase(query: Query, _mapping: Mapping) -> JsonObject:
+def _phrase(query: Query, _scope: Scope) -> JsonObject:
     assert isinstance(query, Phrase)
     text = " ".join(query.words)
     if not query.is_open:
@@ -241,20 +247,26 @@ def _phrase(query: Query, _mapping: Mapping) -> JsonObject:
     return {"match_phrase_prefix": {query.field: {"query": text, "max_expansions": 10_000}}}
 
 
-def _bool(query: Query, mapping: Mapping) -> JsonObject:
+def _objects(query: Query, _scope: Scope) -> JsonObject:
+    assert isinstance(query, Objects)
+    inner = _compile(query.query, query.scope)
+    return {"nested": {"path": query.path, "query": inner, "score_mode": "none"}}
+
+
+def _bool(query: Query, scope: Scope) -> JsonObject:
     assert isinstance(query, Bool)
     clauses: JsonObject = {
-        "filter": [compile_query(each, mapping) for each in query.must],
-        "must_not": [compile_query(each, mapping) for each in query.must_not],
+        "filter": [_compile(each, scope) for each in query.must],
+        "must_not": [_compile(each, scope) for each in query.must_not],
     }
     if query.minimum:
-        clauses["should"] = [compile_query(each, mapping) for each in query.should]
+        clauses["should"] = [_compile(each, scope) for each in query.should]
         clauses["minimum_should_match"] = query.minimum
     return {"bool": clauses}
 
 
-def _leaf(mapping: Mapping, field: str) -> Leaf:
-    leaf = mapping.leaf(field)
+def _leaf(scope: Scope, field: str) -> Leaf:
+    leaf = scope.leaf(field)
     assert leaf is not None, "is the query bound?"
     return leaf
 
@@ -265,7 +277,7 @@ def _address(value: Scalar) -> str:
     return ":".join(text[place : place + 4] for place in range(0, 32, 4))
 
 
-_COMPILERS: Final[dict[type, Callable[[Query, Mapping], JsonObject]]] = {
+_COMPILERS: Final[dict[type, Callable[[Query, Scope], JsonObject]]] = {
     MatchAll: _all,
     MatchNone: _none,
     Ids: _ids,
@@ -280,5 +292,6 @@ _COMPILERS: Final[dict[type, Callable[[Query, Mapping], JsonObject]]] = {
     Regexp: _regexp,
     AnyWord: _any_word,
     Phrase: _phrase,
+    Objects: _objects,
     Bool: _bool,
 }

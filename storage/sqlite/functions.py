@@ -6,13 +6,12 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
 import orjson
 
 from storage.evaluate import matches
 from storage.geo import Point, distance_m, is_in_polygon
 from storage.patterns import fits
-from storage.query import AnyWord, Phrase, Prefix, Range, Regexp, Terms, Wildcard
+from storage.query import AnyWord, Objects, Phrase
 
 
 def _distance_m(*degrees: Any) -> float:
@@ -28,39 +27,18 @@ def _points(shape: bytes) -> list[Point]:
     return [(lat, lon) for lat, lon in orjson.loads(shape)]
 
 
-def written(query: AnyWord | Phrase) -> bytes:
-    """The query as an argument of `has_words`."""
-    return _ENCODER.encode((type(query).__name__, type(_test(query)).__name__, query))
+def _holds(query: AnyWord | Phrase | Objects, value: object) -> bool:
+    field = query.path if isinstance(query, Objects) else query.field
+    return isinstance(value, str) and matches(query, "", {field: [value]})
 
 
-def _test(query: AnyWord | Phrase) -> object:
-    return query.test if isinstance(query, AnyWord) else None
-
-
-def _has_words(query: bytes, text: object) -> bool:
-    return isinstance(text, str) and matches(_read(query), "", {"": [text]})
-
-
-@functools.lru_cache(maxsize=256)
-def _read(query: bytes) -> AnyWord | Phrase:
-    name, test, content = msgspec.json.decode(query)
-    if name == "Phrase":
-        return msgspec.convert({**content, "field": ""}, Phrase)
-    inner = msgspec.convert({**content["test"], "field": ""}, _TESTS[test])
-    return AnyWord("", inner)
-
-
-_ENCODER: Final = msgspec.json.Encoder()
-_TESTS: Final[dict[str, Any]] = {
-    kind.__name__: kind for kind in (Terms, Range, Prefix, Wildcard, Regexp)
-}
 # Rows come in the order of their values: the next one often has the same.
 _FITS: Final = functools.lru_cache(maxsize=1_024)(fits)
 
 FUNCTIONS: Final[tuple[tuple[str, Callable[..., Any], int], ...]] = (
     ("distance_m", _distance_m, 4),
     ("fits", _FITS, 2),
-    ("has_words", _has_words, 2),
+    ("holds", _holds, 2),
     ("in_polygon", _in_polygon, 3),
 )
 """Name, function, number of arguments; all depend on their arguments alone."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
+import orjson
 
 from storage.contract import StoreOpenError
+from storage.mapping import Mapping
 from storage.sqlite.connection import FILE_NAME, Disk
+from storage.sqlite.sides import SideChanges
 
 APPLICATION_ID: Final = 0x54726976
 """`Triv`: tells our files from others' (SQLite, PRAGMA application_id)."""
@@ -80,7 +83,29 @@ def _keep_keys(connection: apsw.Connection) -> None:
     )
 
 
-STEPS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (_create, _chain, _keep_keys)
+def _index_nested_objects(connection: apsw.Connection) -> None:
+    """Step 4: nested objects are index rows, as they are when they are written from now on."""
+    living = "SELECT number, mapping FROM collections WHERE instr(mapping, '\"nested\"')"
+    rows: list[Any] = connection.execute(living).fetchall()
+    for number, form in rows:
+        mapping = Mapping.parse("", "", orjson.loads(form))
+        known = "SELECT path, number FROM fields WHERE collection = ?"
+        sides = SideChanges(dict(connection.execute(known, (number,))))
+        documents: Iterable[Any] = connection.execute(f"SELECT doc, source FROM documents_{number}")
+        for doc, source in documents:
+            found = mapping.rows(orjson.loads(source))
+            sides.add(doc, (), (row for row in found if row[1] == "nested"))
+        sides.flush(connection, number)
+        connection.executemany(
+            "INSERT OR IGNORE INTO fields VALUES (?, ?, ?)",
+            [(number, field, path) for path, field in sides.fields.items()],
+        )
+
+
+STEPS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (
+    *(_create, _chain, _keep_keys),
+    _index_nested_objects,
+)
 """Step n brings schema n-1 to schema n. Never altered once released; a new one is added."""
 
 CURRENT: Final = len(STEPS)

@@ -22,6 +22,7 @@ from storage.query import (
     Ids,
     MatchAll,
     MatchNone,
+    Objects,
     Phrase,
     Prefix,
     Query,
@@ -32,7 +33,6 @@ from storage.query import (
     Wildcard,
 )
 from storage.sqlite.catalog import Collection
-from storage.sqlite.functions import written
 from storage.sqlite.sides import UPDATED
 
 _WRITTEN_OUT: Final = 16
@@ -63,6 +63,7 @@ class Condition:
             Regexp: self._regexp,
             AnyWord: self._any_word,
             Phrase: self._phrase,
+            Objects: self._objects,
             Bool: self._bool,
         }
         self.sql = self._sql(query)
@@ -172,9 +173,13 @@ class Condition:
         assert isinstance(query, Phrase)
         return self._values(query.field, lambda column: self._has(column, query))
 
-    def _has(self, column: str, query: AnyWord | Phrase) -> str:
-        self.arguments.append(written(query))
-        return f"has_words(?, {column})"
+    def _objects(self, query: Query) -> str:
+        assert isinstance(query, Objects)
+        return self._values(query.path, lambda column: self._has(column, query))
+
+    def _has(self, column: str, query: AnyWord | Phrase | Objects) -> str:
+        self.arguments.append(apsw.pyobject(query))
+        return f"holds(?, {column})"
 
     def _from(self, column: str, start: str) -> str:
         """Texts that begin with this one."""

@@ -15,6 +15,16 @@ FIELDS: dict[str, Any] = {
     "day": {"type": "date"},
     "spot": {"type": "geo_point"},
     "obj": {"properties": {"key": {"type": "keyword"}, "num": {"type": "integer"}}},
+    "parts": {
+        "type": "nested",
+        "properties": {
+            "key": {"type": "keyword"},
+            "num": {"type": "integer"},
+            "note": {"type": "text"},
+            "spot": {"type": "geo_point"},
+            "deep": {"type": "nested", "properties": {"num": {"type": "long"}}},
+        },
+    },
 }
 IDS = [f"d{number}" for number in range(10)]
 
@@ -53,6 +63,16 @@ def maybe_many(values: Any) -> Any:
     return st.none() | values | st.lists(st.none() | values, max_size=3, unique_by=repr)
 
 
+PART = st.fixed_dictionaries(
+    {},
+    optional={
+        "key": maybe_many(TEXTS),
+        "num": maybe_many(SMALL),
+        "note": maybe_many(NOTES),
+        "spot": SPOTS,
+        "deep": maybe_many(st.fixed_dictionaries({}, optional={"num": maybe_many(SMALL)})),
+    },
+)
 DOCUMENT = st.fixed_dictionaries(
     {},
     optional={
@@ -66,6 +86,7 @@ DOCUMENT = st.fixed_dictionaries(
         "obj": maybe_many(
             st.fixed_dictionaries({}, optional={"key": maybe_many(TEXTS), "num": maybe_many(SMALL)})
         ),
+        "parts": maybe_many(PART),
     },
 )
 DOCUMENTS = st.dictionaries(st.sampled_from(IDS), DOCUMENT, max_size=10)
@@ -230,7 +251,44 @@ def bool_queries(inner: Any) -> Any:
     return st.builds(lambda v: {"bool": v}, st.fixed_dictionaries({}, optional=kinds))
 
 
-QUERIES = st.recursive(leaf_queries(), bool_queries, max_leaves=5)
+def within(path: str, query: Any) -> Any:
+    return {"nested": {"path": path, "query": query}}
+
+
+def part_queries() -> Any:
+    """Questions to one nested object; some about fields that it doesn't have."""
+    deep = st.builds(lambda v: within("parts.deep", {"term": {"parts.deep.num": v}}), SMALL)
+    return st.one_of(
+        st.builds(lambda v: {"term": {"parts.key": v}}, TEXTS),
+        st.builds(lambda v: {"match": {"parts.note": v}}, ASKED),
+        st.builds(lambda v: {"match_phrase": {"parts.note": v}}, ASKED),
+        st.builds(lambda v: {"range": {"parts.num": {"gte": v}}}, SMALL),
+        st.builds(lambda v: {"prefix": {"parts.key": v}}, TEXTS),
+        st.builds(
+            lambda f: {"exists": {"field": f}},
+            st.sampled_from(["parts", "parts.num", "parts.note", "parts.deep", "key", "none"]),
+        ),
+        st.builds(
+            lambda place: {"geo_distance": {"distance": "500km", "parts.spot": place}}, POINTS
+        ),
+        st.builds(lambda v: {"multi_match": {"query": v}}, ASKED),
+        st.builds(lambda v: {"term": {"num": v}}, SMALL),
+        st.just(within("parts.deep", {"match_all": {}})),
+        st.just({"match_all": {}}),
+        deep,
+    )
+
+
+def nested_queries() -> Any:
+    parts = st.recursive(part_queries(), bool_queries, max_leaves=4)
+    return st.one_of(
+        st.builds(lambda q: within("parts", q), parts),
+        st.builds(lambda v: within("parts.deep", {"range": {"parts.deep.num": {"lt": v}}}), SMALL),
+        st.builds(lambda v: {"term": {"parts.key": v}}, TEXTS),
+    )
+
+
+QUERIES = st.recursive(leaf_queries() | nested_queries(), bool_queries, max_leaves=5)
 SORT_KEYS = st.builds(
     lambda field, order, missing: {field: {"order": order, "missing": missing}},
     st.sampled_from(["key", "num", "real", "flag", "day", "obj.num"]),

@@ -79,6 +79,11 @@ def _with_ties_broken(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     whole = {key: _with_ties_broken(each) for key, each in value.items()}
+    terms = whole.get("terms")
+    if isinstance(terms, dict) and isinstance(terms.get("field"), str):
+        # All that its shard counts, or it drops buckets that rank low before it looks at
+        # `min_doc_count`, and then counts their documents as others.
+        whole["terms"] = {**terms, "shard_size": 65_535}
     if "top_hits" in whole:
         hits = whole["top_hits"]
         whole["top_hits"] = {**hits, "sort": [*hits.get("sort", []), {"_own": "asc"}]}

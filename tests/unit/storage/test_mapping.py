@@ -57,7 +57,11 @@ class TestRows:
             ({"type": "geo_point"}, [[2, 1], "3,4"], [(1.0, 2.0), (3.0, 4.0)]),
             ({"type": "binary"}, "aGk=", []),
             ({"type": "object", "enabled": False}, {"any": "thing"}, []),
-            ({"type": "nested", "properties": {"k": {"type": "keyword"}}}, [{"k": "x"}], []),
+            (
+                {"type": "nested", "properties": {"k": {"type": "keyword"}}},
+                [{"k": "x"}],
+                ['{"k":"x"}'],
+            ),
         ],
     )
     def test_values_are_of_their_kind(self, definition: Any, value: Any, rows: Any) -> None:
@@ -256,8 +260,17 @@ class TestFields:
             False,
             False,
         ]
-        assert [leaf.path for leaf in mapping.leaves_under("f")] == ["f.k", "f.k.t"]
-        assert mapping.leaves_under("f.k") == []
+        assert [leaf.path for leaf in mapping.scope.leaves_under("f")] == ["f.k", "f.k.t"]
+        assert mapping.scope.leaves_under("f.k") == []
+
+    @pytest.mark.parametrize(
+        "options", [{"enabled": True}, {"type": "nested", "include_in_root": True}]
+    )
+    def test_what_documents_add_to_an_object_is_read_back(self, options: Any) -> None:
+        first = of({"dynamic": "true", "type": "object", **options})
+        extended = first.check({"f": {"x": 1}})
+        assert extended is not None
+        assert Mapping.parse("i", "c", extended.to_json()).to_json() == extended.to_json()
 
     def test_what_is_told_is_read_back(self) -> None:
         declared: Any = {

@@ -10,7 +10,7 @@ import pytest
 
 from router.settings import StorageSettings
 from storage.contract import StoreOpenError
-from storage.query import Search, Terms
+from storage.query import Nested, Search, Terms
 from storage.sqlite import schema
 from storage.sqlite.connection import FILE_NAME
 from storage.sqlite.store import SqliteStorage
@@ -126,6 +126,26 @@ class TestAnOlderStore:
         with pytest.raises(StoreOpenError, match="damaged"):
             await opened(tmp_path)
         assert number_of(tmp_path / FILE_NAME) == 1
+
+
+class TestSchema3:
+    async def test_finds_by_nested_objects_afterwards(self, tmp_path: Path) -> None:
+        parts = {"type": "nested", "properties": {"k": {"type": "keyword"}}}
+        storage = await opened(tmp_path)
+        await storage.create_collection(INDEX, COLLECTION, {"properties": {"parts": parts}})
+        await storage.write(a_write("create", "a", {"parts": [{"k": "x"}, {"k": "y"}]}))
+        await storage.close()
+        connection = apsw.Connection(str(tmp_path / FILE_NAME))
+        connection.execute("DELETE FROM values_1 WHERE field IN (SELECT number FROM fields)")
+        connection.execute("DELETE FROM fields WHERE path = 'parts'")
+        connection.pragma("user_version", 3)
+        connection.close()
+        storage = await opened(tmp_path)
+        search = Search(query=Nested("parts", Terms("parts.k", ("y",))))
+        assert await storage.count([(INDEX, COLLECTION)], search) == 1
+        await storage.write(a_write("update", "a", {"parts": [{"k": "x"}]}))
+        assert await storage.count([(INDEX, COLLECTION)], search) == 0
+        await storage.close()
 
 
 class TestWhatIsRefused:
