@@ -16,20 +16,25 @@ from realtime.koncorde.conditions import (
     Or,
     Polygon,
     Range,
+    Regexp,
     Ring,
 )
 from realtime.koncorde.parse import KEYWORDS, FilterLimits, parse
 from router.envelope import Json
 from router.errors import RouterError
-from storage import query
+from storage import patterns, query
+from storage.clauses import MAX_CORNERS
 
 # A search looks through an index, however many values it names; Elasticsearch takes 65 536.
 _LIMITS: Final = FilterLimits(conditions=65_536, depth=32)
 
+_NARROWEST: Final = 1e-7
+"""Degrees (a centimeter) that a box reaches beyond its line if it is one: OpenSearch refuses a
+line, and knows places to within a centimeter."""
+
 _RESTRICTED: Final = {
     "bool": "operator",
     "match": "clause",
-    "regexp": "clause",
     "select": "operator",
 }
 
@@ -104,11 +109,33 @@ def _ring(condition: Ring) -> query.Query:
     return query.Bool(must=(outer,), must_not=(inner,))
 
 
-def _unsupported(condition: Box | Polygon) -> query.Query:
-    raise RouterError("trivium.unsupported.feature", f"{_NAMES[type(condition)]} of a search")
+def _box(condition: Box) -> query.Query:
+    top, bottom = min(condition.top, 90.0), max(condition.bottom, -90.0)
+    left, right = (max(-180.0, min(side, 180.0)) for side in (condition.left, condition.right))
+    if top < bottom:
+        return query.MatchNone()
+    if top == bottom:
+        bottom, top = max(-90.0, bottom - _NARROWEST), min(90.0, top + _NARROWEST)
+    if left == right:
+        left, right = max(-180.0, left - _NARROWEST), min(180.0, right + _NARROWEST)
+    return query.GeoBox(condition.field, top, left, bottom, right)
 
 
-_NAMES: Final[dict[type, str]] = {Box: "geoBoundingBox", Polygon: "geoPolygon"}
+def _polygon(condition: Polygon) -> query.Query:
+    if len(condition.corners) > MAX_CORNERS:
+        sentence = f"A geoPolygon of a search has at most {MAX_CORNERS} points."
+        raise RouterError("api.assert.koncorde_dsl_error", sentence)
+    return query.GeoPolygon(condition.field, condition.corners)
+
+
+def _regexp(condition: Regexp) -> query.Query:
+    """As a search has it, and unlike a subscription: the pattern fits the whole text."""
+    if condition.flags:
+        feature = f'flags "{condition.flags}" of a regexp in a search'
+        raise RouterError("trivium.unsupported.feature", feature)
+    patterns.regexp(condition.pattern)
+    return query.Regexp(condition.field, condition.pattern)
+
 
 _COMPILERS: Final[dict[type, Callable[[Any], query.Query]]] = {
     And: _and,
@@ -119,6 +146,7 @@ _COMPILERS: Final[dict[type, Callable[[Any], query.Query]]] = {
     Contains: _contains,
     Range: _range,
     Ring: _ring,
-    Box: _unsupported,
-    Polygon: _unsupported,
+    Regexp: _regexp,
+    Box: _box,
+    Polygon: _polygon,
 }

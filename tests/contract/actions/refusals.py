@@ -118,7 +118,7 @@ def _koncorde(ask: Payload) -> list[Step]:
         )
         for query, error in (
             ({"term": {"n": 1}}, "api.assert.koncorde_unknown_keyword"),
-            ({"regexp": {"n": "x"}}, "api.assert.koncorde_restricted_keyword"),
+            ({"match": {"n": "x"}}, "api.assert.koncorde_restricted_keyword"),
             ({"equals": {}}, "api.assert.koncorde_dsl_error"),
         )
     ]
