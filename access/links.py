@@ -67,6 +67,7 @@ class Links:
         self._awaited: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         connections.on_closed(self._forget)
+        connections.on_moved(self._moved)
         sessions.on_revoked(self._revoked)
 
     def __len__(self) -> int:
@@ -121,6 +122,16 @@ class Links:
         opened = self._opened.pop(connection_id, None)
         self._leave(connection_id, self._used.pop(connection_id, None))
         self._leave(connection_id, opened)
+
+    def _moved(self, connection_id: str, older_id: str) -> None:
+        # What its client came with now counts, not what it went with.
+        opened, used = self._opened.get(connection_id), self._used.get(connection_id)
+        self._forget(connection_id)
+        self._forget(older_id)
+        if used is not None:
+            self.use(older_id, used)
+        if opened is not None:
+            self.open_with(older_id, opened)
 
     def _revoked(self, session: Session) -> None:
         for connection_id in self._end(session):

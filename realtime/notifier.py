@@ -40,6 +40,7 @@ class Notifier:
         self._feed = feed
         connections.on_closed(self.leave_all)
         connections.on_signed_out(self.leave_all)
+        connections.on_parted(self.leave_others)
 
     # -- coming and going ---------------------------------------------------------------
 
@@ -86,6 +87,16 @@ class Notifier:
         """Take a connection out of every room, and tell the others."""
         for room in self.rooms.of(connection):
             self._leave(connection, room.id, None)
+
+    def leave_others(self, connection: str, user_id: str) -> list[str]:
+        """Take a connection out of the rooms that it came into as another user; the names of
+        their channels."""
+        found: list[str] = []
+        for room in self.rooms.of(connection):
+            if room.members[connection].user.id != user_id:
+                found += room.heard_on(connection)
+                self._leave(connection, room.id, None)
+        return found
 
     def review(self, may_listen: Callable[[User, Place], bool]) -> None:
         """Take everybody out of the rooms that they may be in no longer."""

@@ -83,6 +83,10 @@ class Room:
             channel = self.channels[name] = Channel(name, users, scope)
         return channel
 
+    def heard_on(self, connection: str) -> list[str]:
+        """The names of the channels that a connection listens to."""
+        return [each.name for each in self.channels.values() if connection in each.listeners]
+
     def forget(self, connection: str) -> None:
         """Take a connection out of the room and all its channels."""
         del self.members[connection]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Final, Protocol
 
 from router.envelope import JsonObject
@@ -57,6 +57,8 @@ class Connections:
         self._sinks: dict[str, Sink] = {}
         self._closed_listeners: list[Callable[[str], None]] = []
         self._signed_out_listeners: list[Callable[[str], None]] = []
+        self._moved_listeners: list[Callable[[str, str], None]] = []
+        self._parted_listeners: list[Callable[[str, str], Iterable[str]]] = []
 
     def __contains__(self, id: str) -> bool:
         return id in self._sinks
@@ -65,11 +67,28 @@ class Connections:
         return len(self._sinks)
 
     def opened(self, id: str, sink: Sink) -> None:
-        """A wire has a new connection; `closed` must follow."""
+        """A wire has a new connection, or another sink for it; `closed` must follow."""
         self._sinks[id] = sink
 
-    def closed(self, id: str) -> None:
-        """The connection is gone; once told, further calls do nothing."""
+    def moved(self, id: str, older_id: str) -> None:
+        """A new connection goes on where that of the older id was left: by its id."""
+        self._sinks[older_id] = self._sinks.pop(id)
+        for listener in self._moved_listeners:
+            listener(id, older_id)
+
+    def parted(self, id: str, user_id: str) -> set[str]:
+        """The client of a connection that goes on without it is away: only what it was let in to
+        as that user stays. The channels of everything else."""
+        return {name for listener in self._parted_listeners for name in listener(id, user_id)}
+
+    def closed(self, id: str, sink: Sink | None = None) -> None:
+        """The connection is gone; once told, further calls do nothing.
+
+        Args:
+            sink: Do nothing either if it has another sink by now.
+        """
+        if sink is not None and self._sinks.get(id) is not sink:
+            return
         if self._sinks.pop(id, None) is not None:
             for listener in self._closed_listeners:
                 listener(id)
@@ -96,6 +115,15 @@ class Connections:
     def on_closed(self, listener: Callable[[str], None]) -> None:
         """Call the listener with the id of each connection that is gone."""
         self._closed_listeners.append(listener)
+
+    def on_moved(self, listener: Callable[[str, str], None]) -> None:
+        """Call the listener with the id that a connection had and the older one that it has."""
+        self._moved_listeners.append(listener)
+
+    def on_parted(self, listener: Callable[[str, str], Iterable[str]]) -> None:
+        """Call the listener with the id of each connection whose client is away and the user whom
+        it stays for; it answers with the names of the channels that it ends."""
+        self._parted_listeners.append(listener)
 
     def on_signed_out(self, listener: Callable[[str], None]) -> None:
         """Call the listener with the id of each connection whose subscriptions are to end."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from router.mqtt_sessions import MqttSessionSettings
 from router.section import Section
 from router.sections import (
     AccessSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "LoginSettings",
+    "MqttSessionSettings",
     "MqttSettings",
     "OpenSearchSettings",
     "RealtimeSettings",
@@ -72,6 +74,7 @@ class Settings(Section):
     http: HttpSettings = HttpSettings()
     websocket: WebSocketSettings = WebSocketSettings()
     mqtt: MqttSettings = MqttSettings()
+    mqtt_sessions: MqttSessionSettings = MqttSessionSettings()
     storage: StorageSettings = StorageSettings()
     opensearch: OpenSearchSettings = OpenSearchSettings()
     log: LogSettings = LogSettings()

@@ -7,7 +7,7 @@ from protocols.codec.mqtt.encode import encode_message, encode_publish, message_
 from protocols.codec.mqtt.packets import V5, Publish
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
 from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
-from protocols.mqtt.description import described
+from protocols.mqtt.description import message_of
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.terms import Terms
 from protocols.mqtt.writer import Writer
@@ -26,8 +26,17 @@ class Answers:
         self._outbox = outbox
         self._head = message_head(terms.response_topic, writer.version)
 
-    def answer(self, asked: Publish, response: Response) -> None:
-        """Send the answer to where the client asked for it."""
+    def answer(
+        self, asked: Publish, response: Response, *, is_here: bool = True, lasts: bool = True
+    ) -> None:
+        """Send the answer to where the client asked for it.
+
+        Args:
+            is_here: Whether the client is; else only what its session keeps is of any use.
+            lasts: Whether whoever resumes the session may read it.
+        """
+        if not (is_here or (asked.qos and self._writer.version == V5)):
+            return
         payload = frame.encode(response, node=self._terms.node)
         properties = asked.properties
         if self._writer.version != V5 or (not asked.qos and properties is NO_PROPERTIES):
@@ -38,7 +47,8 @@ class Answers:
         if properties.correlation_data is not None:
             answer = Properties(correlation_data=properties.correlation_data)
         self._outbox.publish(
-            Publish(topic=topic, payload=payload, qos=min(asked.qos, 1), properties=answer)
+            Publish(topic=topic, payload=payload, qos=min(asked.qos, 1), properties=answer),
+            lasts=lasts,
         )
 
     def to_other_topic(self) -> tuple[Reason, Properties]:
@@ -54,24 +64,14 @@ class Answers:
     def notify(self, notification: Notification, qos: int) -> None:
         """Send a message that answers nothing."""
         if qos:
-            self._outbox.publish(self._message(notification, qos))
+            self._outbox.publish(message_of(notification, qos, self._terms.node))
         else:
             form = ("mqtt", self._writer.version)
             self._writer.push(notification.encoded(form, self._encode))
 
     def _encode(self, notification: Notification) -> bytes:
-        return encode_publish(self._message(notification, 0), self._writer.version)
-
-    def _message(self, notification: Notification, qos: int) -> Publish:
-        return Publish(
-            topic=notification.channel,
-            payload=notification.encoded("mqtt", self._encode_payload),
-            qos=qos,
-            properties=described(notification) if self._writer.version == V5 else NO_PROPERTIES,
-        )
-
-    def _encode_payload(self, notification: Notification) -> bytes:
-        return frame.encode_notification(notification, room=False, node=self._terms.node)
+        message = message_of(notification, 0, self._terms.node)
+        return encode_publish(message, self._writer.version)
 
 
 def check_publish(packet: Publish) -> None:

@@ -16,7 +16,7 @@ from protocols.mqtt.knock import Knock
 from protocols.mqtt.session import Session
 from protocols.mqtt.sessions import Sessions
 from router.connections import Notification
-from router.envelope import Bearer, Connection, Request, Response
+from router.envelope import Bearer, Connection, Response
 
 _log: Final = structlog.get_logger("trivium.mqtt")
 
@@ -67,9 +67,6 @@ class Host(Protocol):
     def run(self, connection: MqttConnection, job: Job) -> None:
         """Dispatch a request, and bring its answer back by `MqttConnection.answered`."""
 
-    def run_will(self, request: Request) -> None:
-        """Dispatch a request that nobody waits for."""
-
 
 class MqttConnection(asyncio.Protocol):
     """Feeds a session from a socket, and does what it says."""
@@ -92,6 +89,11 @@ class MqttConnection(asyncio.Protocol):
     def id(self) -> str:
         """What requests call the connection."""
         return self._session.connection.id
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the client's session goes on without it."""
+        return self._session.is_kept
 
     @property
     def client_id(self) -> str:
@@ -282,7 +284,7 @@ class MqttConnection(asyncio.Protocol):
             return
         self._is_closing = True
         # The client may be long in hanging up, or gone; its will doesn't wait for that.
-        self._carry_out_will()
+        self._let_go()
         transport = self._transport
         if self._timer is not None:
             self._timer.cancel()
@@ -304,15 +306,13 @@ class MqttConnection(asyncio.Protocol):
     def _conclude(self) -> None:
         if not self._is_concluded:
             self._is_concluded = True
-            self._carry_out_will()
+            self._let_go()
             self._host.closed(self)
 
-    def _carry_out_will(self) -> None:
-        will = self._session.lost()
+    def _let_go(self) -> None:
+        self._session.lost()
         if self._session.refused:
             self._report()
-        if will is not None:
-            self._host.run_will(will)
 
     def _check_reader(self, written: int) -> None:
         # One answer may be longer than the limit: what was waiting before it counts.

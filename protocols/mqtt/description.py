@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from protocols.codec import frame
+from protocols.codec.mqtt.packets import Publish
 from protocols.codec.mqtt.properties import Properties
 from router.connections import Notification
 
@@ -20,6 +22,23 @@ _TOLD: Final = (
     "seq",
 )
 _JSON: Final = "application/json"
+
+
+def message_of(notification: Notification, qos: int, node: str) -> Publish:
+    """The notification as a message; MQTT 3.1.1 leaves out the properties."""
+    return Publish(
+        topic=notification.channel,
+        payload=payload_of(notification, node),
+        qos=qos,
+        properties=described(notification),
+    )
+
+
+def payload_of(notification: Notification, node: str) -> bytes:
+    """What every MQTT client gets of a notification; encoded once, however many get it."""
+    return notification.encoded(
+        "mqtt", lambda one: frame.encode_notification(one, room=False, node=node)
+    )
 
 
 def described(notification: Notification) -> Properties:

@@ -46,6 +46,7 @@ class Exchange:
         "_inbox",
         "_jobs",
         "_outbox",
+        "_state",
         "_subscriptions",
         "_terms",
         "_writer",
@@ -62,6 +63,7 @@ class Exchange:
         jobs: list[Job],
     ) -> None:
         self._terms = terms
+        self._state = state
         self._inbox = state.inbox
         self._outbox = state.outbox
         self._subscriptions = state.subscriptions
@@ -86,8 +88,10 @@ class Exchange:
     def answered(self, job: Job, response: Response, *, is_here: bool) -> None:
         """The answer to a job is made: send it, acknowledge its PUBLISH."""
         self.at_work -= 1
-        if is_here:
-            self.answers.answer(job.publish, response)
+        # What was asked with a token of its own is not for whoever goes on with the session.
+        lasts = job.request.jwt is None
+        if is_here or (lasts and self._state.expiry_s):
+            self.answers.answer(job.publish, response, is_here=is_here, lasts=lasts)
         if job.receipt is not None:
             self._inbox.settle(job.receipt)
 

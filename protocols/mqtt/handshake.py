@@ -20,8 +20,7 @@ MAX_CLIENT_ID_3_1: Final = 23
 def accept(connect: Connect, terms: Terms, *, is_full: bool) -> tuple[str, Connack]:
     """The client id that the connection goes by, and the CONNACK that lets it in.
 
-    Whether user name and password are good is not asked here. Every session ends with its
-    connection.
+    Whether user name and password are good is not asked here.
 
     Raises:
         PacketError: The client is refused, for the reason that goes into the CONNACK.
@@ -65,9 +64,10 @@ def _check_will(connect: Connect, terms: Terms) -> None:
 
 def _announcement(connect: Connect, client_id: str, terms: Terms) -> Properties:
     # MQTT 5, 3.2.2.3. Absent: Maximum QoS (2), Topic Alias Maximum (0).
-    asked_to_stay = connect.properties.session_expiry_interval
+    asked_s = connect.properties.session_expiry_interval or 0
+    granted_s = expiry_s(connect, terms)
     return Properties(
-        session_expiry_interval=0 if asked_to_stay else None,
+        session_expiry_interval=None if granted_s == asked_s else granted_s,
         receive_maximum=terms.receive_maximum,
         retain_available=0,
         maximum_packet_size=terms.max_packet_bytes,
@@ -76,6 +76,14 @@ def _announcement(connect: Connect, client_id: str, terms: Terms) -> Properties:
         subscription_identifier_available=0,
         shared_subscription_available=0,
     )
+
+
+def expiry_s(connect: Connect, terms: Terms) -> int:
+    """How many seconds the client's session waits for it; 0: it ends with the connection."""
+    most_s = terms.kept.most_s
+    if connect.version == V5:
+        return min(connect.properties.session_expiry_interval or 0, most_s)
+    return 0 if connect.clean_start else min(terms.kept.clean_session_0_s, most_s)
 
 
 def refusal(error: PacketError, version: int) -> Connack | None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from typing import Final
 
+from protocols.codec import frame
+from protocols.codec.mqtt.packets import Will
 from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.crowd import Crowd
 from protocols.mqtt.connection import LINGER_S, MqttConnection
 from protocols.mqtt.job import Job
 from protocols.mqtt.knock import Knock, refusal_of
 from protocols.mqtt.sessions import Sessions
+from protocols.mqtt.state import SessionState
 from protocols.mqtt.terms import terms_of
 from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
@@ -26,6 +31,9 @@ SPARE_CONNECTIONS: Final = 64
 """Connections above a limit that are kept to be told so; further ones are dropped."""
 
 BACKLOG: Final = 1_024
+
+_SOONEST_S: Final = 0.01
+_LATEST_S: Final = 60.0
 
 RATE_EXCEEDED: Final = "network.mqtt.ratelimit_exceeded"
 
@@ -52,7 +60,11 @@ class MqttListener:
         doorkeeper: Doorkeeper | None = None,
     ) -> None:
         terms = terms_of(settings, node, checks_credentials=doorkeeper is not None)
-        self.sessions = Sessions(terms)
+        self.sessions = Sessions(terms, connections)
+        self.sessions.on_will = self._will
+        self.sessions.on_earlier = self._arm
+        self.sessions.on_dropped = lambda: self.refused("queue_full")
+        self._alarm: asyncio.TimerHandle | None = None
         self._doorkeeper = doorkeeper
         self.max_unsent_bytes = settings.mqtt.max_unsent_bytes
         self._router = router
@@ -108,6 +120,9 @@ class MqttListener:
             connection.pause()
         await self._finish(deadline)
         await self._close()
+        self.sessions.close()
+        if self._alarm is not None:
+            self._alarm.cancel()
         # What clients left to be done when their connection ends.
         await self._finish(deadline)
         await self._cancel()
@@ -157,7 +172,8 @@ class MqttListener:
 
     def left(self, connection: MqttConnection) -> None:
         """Its client is gone; what it sent may still be to be done."""
-        self._open.closed(connection.id)
+        if not connection.is_kept:
+            self._open.closed(connection.id, connection)
 
     def closed(self, connection: MqttConnection) -> None:
         """It is gone, with all that it sent."""
@@ -179,12 +195,30 @@ class MqttListener:
         """Dispatch a request; requests start in the order of these calls."""
         self._tasks[job] = self._loop.create_task(self._serve(connection, job))
 
-    def run_will(self, request: Request) -> None:
-        """Dispatch a request that nobody waits for."""
+    # -- inside -------------------------------------------------------------------------
+
+    def _will(self, state: SessionState, will: Will) -> None:
+        try:
+            request = frame.decode(will.payload, state.connection, self.sessions.terms.frame)
+        except frame.BadFrameError:
+            self.refused("bad_will")
+            return
         key = object()
         self._tasks[key] = self._loop.create_task(self._carry_out(key, request))
 
-    # -- inside -------------------------------------------------------------------------
+    def _arm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        deadline = self.sessions.deadline
+        if deadline < math.inf:
+            # Looked at again after a while at the latest: the clock may have been set.
+            delay_s = min(max(deadline - time.time(), _SOONEST_S), _LATEST_S)
+            self._alarm = self._loop.call_later(delay_s, self._look)
+
+    def _look(self) -> None:
+        self.sessions.look()
+        self._arm()
 
     async def _admit(
         self, key: object, client: MqttConnection, connection: Connection, knock: Knock

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from protocols.codec.mqtt.packets import Publish, Pubrel
 from protocols.codec.mqtt.reasons import Reason
+from protocols.mqtt.room import Bounds
 
 Send: TypeAlias = Callable[[Publish | Pubrel], None]
 
-_PACKET_IDS = 65_535
+_PACKET_IDS: Final = 65_535
+_OVERHEAD: Final = 256
+"""Bytes that a message takes beside its payload and topic, about."""
+
+
+def _ignore() -> None:
+    """Nobody wants to know."""
 
 
 class Stage(Enum):
@@ -26,14 +33,23 @@ class Stage(Enum):
 
 
 class Entry:
-    """One message on its way. `was_sent`: on this connection or an earlier one."""
+    """One message on its way.
 
-    __slots__ = ("message", "stage", "was_sent")
+    Attributes:
+        lasts: Whether it is for the session, or for this connection alone.
+        since: When it was handed in, in s since 1970.
+        was_sent: On this connection or an earlier one.
+    """
 
-    def __init__(self, message: Publish) -> None:
+    __slots__ = ("lasts", "message", "since", "size", "stage", "was_sent")
+
+    def __init__(self, message: Publish, since: float, *, lasts: bool) -> None:
         self.message = message
+        self.since = since
+        self.lasts = lasts
         self.stage = Stage.WAITING
         self.was_sent = False
+        self.size = len(message.payload) + len(message.topic) + _OVERHEAD
 
 
 class Outbox:
@@ -42,28 +58,44 @@ class Outbox:
     Within a connection nothing is sent twice; what is unacknowledged when one ends is sent
     again, in its order and with its packet ids, on the next ([MQTT-4.4.0-1]).
 
+    Args:
+        clock: s since 1970.
+
     Attributes:
+        bounds: How much may wait while the session is kept; None for no bound.
         held_bytes: Bytes of messages that wait to be sent.
+        on_dropped: Called for each message that is lost since the queue is full.
     """
 
     __slots__ = (
+        "_clock",
         "_entries",
         "_in_flight",
         "_last_id",
         "_receive_maximum",
         "_send",
         "_waiting",
+        "bounds",
         "held_bytes",
+        "on_dropped",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._send: Send | None = None
         self._receive_maximum = 0
         self._entries: dict[int, Entry] = {}
         self._waiting: deque[Entry] = deque()
         self._in_flight = 0
         self._last_id = 0
+        self.bounds: Bounds | None = None
         self.held_bytes = 0
+        self.on_dropped: Callable[[], None] = _ignore
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    # -- the client comes and goes --------------------------------------------------------
 
     def attach(self, send: Send, *, receive_maximum: int) -> None:
         """The client is here: send what is due, again where it was sent before.
@@ -75,31 +107,46 @@ class Outbox:
         self._send = send
         self._receive_maximum = receive_maximum
         self._in_flight = 0
-        numbered = list(self._entries.values())
-        self._waiting = deque(
-            [entry for entry in numbered if entry.stage is not Stage.RELEASED]
-            + [entry for entry in self._waiting if not entry.message.packet_id]
-        )
-        self.held_bytes = sum(len(entry.message.payload) for entry in self._waiting)
-        for entry in numbered:
+        self._waiting.clear()
+        self.held_bytes = 0
+        for entry in self._entries.values():
             if entry.stage is Stage.RELEASED:
                 self._in_flight += 1
                 send(Pubrel(packet_id=entry.message.packet_id))
             else:
                 entry.stage = Stage.WAITING
+                self._waiting.append(entry)
+                self.held_bytes += len(entry.message.payload)
         self._go_on()
 
     def detach(self) -> None:
         """The client is gone: hold everything."""
         self._send = None
 
-    def publish(self, message: Publish) -> None:
+    def forget_passing(self, topics: Collection[str]) -> None:
+        """Let go of what is not for whoever comes next: messages that don't last, and those of
+        these topics. Call it while the client is away."""
+        for entry in list(self._entries.values()):
+            if not entry.lasts or entry.message.topic in topics:
+                self._drop(entry)
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        for entry in list(self._entries.values()):
+            self._drop(entry)
+
+    # -- messages -------------------------------------------------------------------------
+
+    def publish(self, message: Publish, *, lasts: bool = True) -> None:
         """Send a message of QoS 0 now or never, one of another as soon as the client takes it."""
         if not message.qos:
             if self._send is not None:
                 self._send(message)
             return
-        entry = Entry(message)
+        entry = Entry(message, self._clock(), lasts=lasts)
+        if self.bounds is not None and not self._make_room(entry.size, self.bounds):
+            self.on_dropped()
+            return
         if len(self._entries) < _PACKET_IDS:
             self._number(entry)
         self._waiting.append(entry)
@@ -110,32 +157,54 @@ class Outbox:
         """A PUBACK came; one for what isn't sent, or not with QoS 1, changes nothing."""
         entry = self._entries.get(packet_id)
         if entry is not None and entry.stage is Stage.SENT and entry.message.qos == 1:
-            self._finish(packet_id)
+            self._finish(entry)
 
     def received(self, packet_id: int, reason: int) -> Reason | None:
         """A PUBREC came; what to release the id with, None if it is free already."""
         entry = self._entries.get(packet_id)
-        is_known = entry is not None and entry.message.qos == 2 and entry.stage is not Stage.WAITING
+        if entry is None or entry.message.qos != 2 or entry.stage is Stage.WAITING:
+            is_refused = reason >= Reason.UNSPECIFIED_ERROR
+            return None if is_refused else Reason.PACKET_IDENTIFIER_NOT_FOUND
         if reason >= Reason.UNSPECIFIED_ERROR:
-            if is_known:
-                self._finish(packet_id)
+            self._finish(entry)
             return None
-        if entry is None or not is_known:
-            return Reason.PACKET_IDENTIFIER_NOT_FOUND
         entry.stage = Stage.RELEASED
-        entry.message = msgspec.structs.replace(entry.message, payload=b"")
         return Reason.SUCCESS
 
     def completed(self, packet_id: int) -> None:
         """A PUBCOMP came; one for what isn't released changes nothing."""
         entry = self._entries.get(packet_id)
         if entry is not None and entry.stage is Stage.RELEASED:
-            self._finish(packet_id)
+            self._finish(entry)
 
-    def _finish(self, packet_id: int) -> None:
-        del self._entries[packet_id]
+    # -- inside ---------------------------------------------------------------------------
+
+    def _finish(self, entry: Entry) -> None:
         self._in_flight -= 1
+        self._remove(entry)
         self._go_on()
+
+    def _drop(self, entry: Entry) -> None:
+        if entry in self._waiting:
+            self._waiting.remove(entry)
+            self.held_bytes -= len(entry.message.payload)
+        self._remove(entry)
+
+    def _remove(self, entry: Entry) -> None:
+        del self._entries[entry.message.packet_id]
+        if self.bounds is not None:
+            self.bounds.give_back(entry.size)
+
+    def _make_room(self, size: int, bounds: Bounds) -> bool:
+        if not bounds.may_ever(size):
+            return False
+        while not bounds.take(size, len(self._entries)):
+            oldest = next((entry for entry in self._waiting if not entry.was_sent), None)
+            if oldest is None or not bounds.drops_oldest:
+                return False
+            self._drop(oldest)
+            self.on_dropped()
+        return True
 
     def _go_on(self) -> None:
         waiting = self._waiting
@@ -144,12 +213,29 @@ class Outbox:
             self.held_bytes -= len(entry.message.payload)
             if not entry.message.packet_id:
                 self._number(entry)
+            message = self._aged(entry)
+            if message is None:
+                self._remove(entry)
+                continue
             self._in_flight += 1
             entry.stage = Stage.SENT
-            message = entry.message
             # [MQTT-3.3.1-1]: DUP tells that it may have come before.
             self._send(msgspec.structs.replace(message, dup=True) if entry.was_sent else message)
             entry.was_sent = True
+
+    def _aged(self, entry: Entry) -> Publish | None:
+        # [MQTT-3.3.2-5], [MQTT-3.3.2-6]: what is left of its time, nothing of what is too old.
+        message = entry.message
+        interval = message.properties.message_expiry_interval
+        if interval is None:
+            return message
+        left = interval - int(self._clock() - entry.since)
+        if left <= 0 and not entry.was_sent:
+            return None
+        properties = msgspec.structs.replace(
+            message.properties, message_expiry_interval=max(0, left)
+        )
+        return msgspec.structs.replace(message, properties=properties)
 
     def _number(self, entry: Entry) -> None:
         packet_id = self._last_id

@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import msgspec
 
-from protocols.codec import frame
-from protocols.codec.frame import BadFrameError
 from protocols.codec.mqtt.packets import (
     V3_1_1,
     V5,
@@ -27,11 +25,11 @@ from protocols.mqtt.exchange import Exchange
 from protocols.mqtt.job import Job
 from protocols.mqtt.knock import Knock
 from protocols.mqtt.patience import Patience
-from protocols.mqtt.sessions import Sessions
+from protocols.mqtt.sessions import Claim, Sessions
 from protocols.mqtt.state import SessionState
 from protocols.mqtt.writer import Writer
 from router.connections import Notification
-from router.envelope import Bearer, Connection, Request, Response
+from router.envelope import Bearer, Connection, Response
 
 BAD_FRAME: Final = "network.mqtt.unexpected_error"
 
@@ -131,8 +129,15 @@ class Session:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of answers that wait for the client's acknowledgements."""
-        return self._state.outbox.held_bytes if self.is_connected else 0
+        """Bytes of answers that wait for the client's acknowledgements, without other bound."""
+        if not self.is_connected or self._state.outbox.bounds is not None:
+            return 0
+        return self._state.outbox.held_bytes
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the client's session goes on without the connection."""
+        return self.is_connected and self._state.expiry_s > 0
 
     @property
     def deadline(self) -> float:
@@ -165,6 +170,8 @@ class Session:
         """The answer to a job is made: send it, acknowledge its PUBLISH, read on."""
         self._exchange.answered(job, response, is_here=not self.is_ended)
         if self.is_ended:
+            # The client may be back on another connection.
+            self._state.flush()
             return
         if self.is_paused and not self._is_held:
             self.is_paused = False
@@ -185,7 +192,11 @@ class Session:
         if self.is_ended:
             return
         self.connection = msgspec.structs.replace(self.connection, bearer=bearer)
-        self._let_in(knock)
+        try:
+            self._let_in(knock)
+        except PacketError as error:
+            self._refuse(error)
+            return
         if not self._is_held:
             self.is_paused = False
             self._patience.hear(now)
@@ -225,23 +236,11 @@ class Session:
         if self.is_connected:
             self._sessions.release(self._state)
 
-    def lost(self) -> Request | None:
-        """The connection is gone; the request that the client left for this case, if any.
-
-        None after a proper DISCONNECT, or if the will's payload is not a request.
-        """
+    def lost(self) -> None:
+        """The connection is done with: the session waits for its client, or ends with it."""
         self._finish()
-        if not self.is_connected:
-            return None
-        self._sessions.leave(self._state, self)
-        will, self._state.will = self._state.will, None
-        if will is None:
-            return None
-        try:
-            return frame.decode(will.payload, self.connection, self._terms.frame)
-        except BadFrameError:
-            self.refused.append("bad_will")
-            return None
+        if self.is_connected:
+            self._sessions.leave(self._state, self)
 
     # -- inside -------------------------------------------------------------------------
 
@@ -312,8 +311,12 @@ class Session:
         packet = knock.connect
         bearer = self.connection.bearer
         owner = self.connection.certified if bearer is None else bearer.kuid
-        self._state = self._sessions.claim(self.connection.id, owner, knock.client_id, self)
-        self.connection = msgspec.structs.replace(self.connection, client_id=knock.client_id)
+        expiry_s = handshake.expiry_s(packet, self._terms)
+        claim = Claim(owner, knock.client_id, packet.clean_start, expiry_s)
+        self._state, is_present = self._sessions.claim(self.connection.id, claim, self)
+        self.connection = self._state.connection = msgspec.structs.replace(
+            self.connection, id=self._state.id, client_id=knock.client_id
+        )
         self.is_connected = True
         self.is_hurried = True
         self._patience.connect(packet.keep_alive_s)
@@ -321,7 +324,7 @@ class Session:
         self._exchange = Exchange(
             self._terms, self._state, self._writer, self.connection, self.jobs
         )
-        self._writer.send(knock.connack)
+        self._writer.send(msgspec.structs.replace(knock.connack, session_present=is_present))
         self._attach(packet)
 
     def _attach(self, packet: Connect) -> None:
@@ -339,8 +342,11 @@ class Session:
         self._writer.send(Pingresp())
 
     def _on_disconnect(self, packet: Disconnect) -> None:
-        if packet.properties.session_expiry_interval:
-            raise protocol_error("the session expires with the connection")
+        asked_s = packet.properties.session_expiry_interval
+        if asked_s is not None:
+            if asked_s and not self._state.expiry_s:
+                raise protocol_error("the session expires with the connection")
+            self._state.expiry_s = min(asked_s, self._terms.kept.most_s)
         # [MQTT-3.14.4-3]: any other reason leaves the will to be published.
         if packet.reason == Reason.SUCCESS:
             self._state.will = None

@@ -2,45 +2,238 @@
 
 from __future__ import annotations
 
-from protocols.codec.mqtt.reasons import Reason
+import heapq
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+import structlog
+
+from protocols.codec.mqtt.packets import Will
+from protocols.codec.mqtt.reasons import PacketError, Reason
+from protocols.mqtt.away import Away
+from protocols.mqtt.room import Bounds, pool_of
 from protocols.mqtt.state import Link, SessionState
 from protocols.mqtt.terms import Terms
+from router.connections import Connections
+
+_log: Final = structlog.get_logger("trivium.mqtt")
+
+
+class Claim(NamedTuple):
+    """What a client asks for when it connects.
+
+    Attributes:
+        owner: The user in whose name it connects; empty for nobody.
+        is_clean: Whether a session that is there shall end.
+        expiry_s: Seconds that the session shall wait for the client once it is away.
+    """
+
+    owner: str
+    client_id: str
+    is_clean: bool
+    expiry_s: float
+
+
+class _Due(NamedTuple):
+    """Something that is to be done to a session; compared by when, and by what was first."""
+
+    at: float
+    number: int
+    state: SessionState
 
 
 class Sessions:
-    """Gives each client its session. A client id is one user's own: two users may have the same."""
+    """Gives each client its session. A client id is one user's own: two users may have the same.
 
-    def __init__(self, terms: Terms) -> None:
+    Args:
+        connections: Told of sessions that go on without a connection.
+        clock: s since 1970.
+
+    Attributes:
+        on_will: Called with each will that is to be carried out.
+        on_earlier: Called when `deadline` has come nearer.
+        on_end: Each is called with a session that is over.
+        on_dropped: Called for each message that is lost since a queue is full.
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        connections: Connections | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.terms = terms
+        self.on_will: Callable[[SessionState, Will], None] = lambda _state, _will: None
+        self.on_earlier: Callable[[], None] = lambda: None
+        self.on_dropped: Callable[[], None] = lambda: None
+        self.on_end: list[Callable[[SessionState], None]] = []
+        self._connections = Connections() if connections is None else connections
+        self._clock = clock
+        self._pool = pool_of(terms.kept)
         self._states: dict[tuple[str, str], SessionState] = {}
+        self._kept: Counter[str] = Counter()
+        self._due: list[_Due] = []
+        self._number = 0
 
     def __len__(self) -> int:
         return len(self._states)
 
-    def claim(self, id: str, owner: str, client_id: str, link: Link) -> SessionState:
-        """The session of a client that has come; an older connection of that client gives way.
+    @property
+    def kept(self) -> int:
+        """Sessions that outlive their connections."""
+        return self._kept.total()
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of messages that wait for the clients of these."""
+        return self._pool.bytes
+
+    @property
+    def deadline(self) -> float:
+        """When to call `look` next, in s since 1970."""
+        return self._due[0].at if self._due else math.inf
+
+    # -- clients ------------------------------------------------------------------------
+
+    def claim(self, id: str, claim: Claim, link: Link) -> tuple[SessionState, bool]:
+        """The session of a client that has come, and whether it was there before.
+
+        An older connection of that client gives way.
 
         Args:
-            id: What the session is called if it is new.
+            id: What the connection is called; one that goes on takes the older one's name.
 
-        Source: [MQTT-3.1.4-3], in MQTT 3.1.1 [MQTT-3.1.4-2].
+        Raises:
+            PacketError: There are too many sessions.
+
+        Source: [MQTT-3.1.4-3], in MQTT 3.1.1 [MQTT-3.1.4-2]; [MQTT-3.1.2-4] to [MQTT-3.1.2-6].
         """
-        older = self._states.get((owner, client_id))
+        key = (claim.owner, claim.client_id)
+        older = self._states.get(key)
         if older is not None and older.link is not None:
             older.link.end(Reason.SESSION_TAKEN_OVER, "the client has connected anew")
             older.link.wake()
-        state = SessionState(id, owner, client_id, self.terms)
+        older = self._states.get(key)
+        if older is not None and claim.is_clean:
+            self.end(older)
+            older = None
+        state = self._begin(id, claim) if older is None else older
+        if older is not None:
+            self._connections.moved(id, older.id)
+        state.expiry_s = claim.expiry_s
         state.link = link
-        self._states[owner, client_id] = state
-        return state
+        # One that comes back in time keeps its will from being sent ([MQTT-3.1.3-9]).
+        state.will = None
+        state.has_lost = False
+        state.ends_at = state.will_at = math.inf
+        return state, older is not None
+
+    def release(self, state: SessionState) -> None:
+        """The client has hung up: unless its session is kept, it finds a new one."""
+        if not state.expiry_s and self._states.get(state.identity) is state:
+            del self._states[state.identity]
 
     def leave(self, state: SessionState, link: Link) -> None:
         """The client's connection is done with; does nothing if it has another by now."""
-        if state.link is link:
-            state.link = None
-            self.release(state)
+        if state.link is not link:
+            return
+        state.link = None
+        if not state.expiry_s:
+            self.end(state)
+        elif not state.is_over:
+            self._wait(state)
 
-    def release(self, state: SessionState) -> None:
-        """The client has hung up: when it comes back, it finds a new session."""
-        if self._states.get((state.owner, state.client_id)) is state:
-            del self._states[state.owner, state.client_id]
+    def end(self, state: SessionState) -> None:
+        """The session is over, whether its client is here or not."""
+        if state.is_over:
+            return
+        state.is_over = True
+        if self._states.get(state.identity) is state:
+            del self._states[state.identity]
+        if state.link is not None:
+            state.link.end(Reason.ADMINISTRATIVE_ACTION, "the session has ended")
+            state.link.wake()
+        self._carry_out_will(state)
+        state.outbox.clear()
+        if state.is_counted:
+            self._kept[state.owner] -= 1
+            self._connections.closed(state.id)
+        for listener in self.on_end:
+            listener(state)
+
+    # -- time ---------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """End the sessions and carry out the wills whose time has come."""
+        now = self._clock()
+        while self._due and self._due[0].at <= now:
+            state = heapq.heappop(self._due).state
+            if state.is_over or state.link is not None:
+                continue
+            if state.will_at <= now:
+                self._carry_out_will(state)
+            if state.ends_at <= now:
+                self.end(state)
+
+    def close(self) -> None:
+        """The router stops: end every session."""
+        for state in list(self._states.values()):
+            self.end(state)
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _begin(self, id: str, claim: Claim) -> SessionState:
+        state = SessionState(id, claim.owner, claim.client_id, self.terms, self._clock)
+        if claim.expiry_s:
+            kept = self.terms.kept
+            if self.kept >= kept.most or self._kept[claim.owner] >= kept.most_per_user:
+                raise PacketError(Reason.QUOTA_EXCEEDED, "too many sessions are kept")
+            self._kept[claim.owner] += 1
+            state.is_counted = True
+            state.outbox.bounds = Bounds(kept, self._pool)
+            state.outbox.on_dropped = partial(self._dropped, state)
+        self._states[state.identity] = state
+        return state
+
+    def _dropped(self, state: SessionState) -> None:
+        self.on_dropped()
+        if not state.has_lost:
+            # Once for each absence: a client that is away must not fill the log.
+            state.has_lost = True
+            _log.warning(
+                "messages are lost, the queue of a session is full",
+                client_id=state.client_id,
+                user=state.owner,
+            )
+
+    def _wait(self, state: SessionState) -> None:
+        now = self._clock()
+        passing = self._connections.parted(state.id, state.user_id)
+        state.outbox.forget_passing(passing)
+        away = Away(state, self.end, self.terms.node)
+        self._connections.opened(state.id, away)
+        state.ends_at = now + state.expiry_s
+        self._remember(state.ends_at, state)
+        delay_s = 0 if state.will is None else state.will.properties.will_delay_interval or 0
+        if not delay_s:
+            self._carry_out_will(state)
+        elif delay_s < state.expiry_s:
+            state.will_at = now + delay_s
+            self._remember(state.will_at, state)
+
+    def _remember(self, at: float, state: SessionState) -> None:
+        is_earlier = at < self.deadline
+        self._number += 1
+        heapq.heappush(self._due, _Due(at, self._number, state))
+        if is_earlier:
+            self.on_earlier()
+
+    def _carry_out_will(self, state: SessionState) -> None:
+        will, state.will = state.will, None
+        state.will_at = math.inf
+        if will is not None:
+            self.on_will(state, will)

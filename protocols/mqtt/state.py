@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Protocol
 
 from protocols.codec.mqtt.packets import Publish, Will
@@ -10,6 +12,7 @@ from protocols.mqtt.inbox import Inbox
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.subscriptions import Subscriptions
 from protocols.mqtt.terms import Terms
+from router.envelope import ANONYMOUS, Connection
 
 
 class Link(Protocol):
@@ -28,21 +31,68 @@ class SessionState:
     Attributes:
         id: What requests call the client's connection.
         owner: The user in whose name the client connected; empty for nobody.
+        connection: The client as its last CONNECT told of it.
         link: The connection that the client is on; None while it is away.
         will: What is left to be done if the connection is lost.
+        expiry_s: Seconds that the session waits for its client; 0: it ends with its connection.
+        ends_at: When it is over unless the client comes back, in s since 1970.
+        will_at: When its will is due, likewise.
+        has_lost: Whether messages were lost since its client was here.
+        is_counted: Whether it is one of the kept sessions, of which there may be so many.
+        is_over: Whether the session has ended; it takes nothing more.
     """
 
-    __slots__ = ("client_id", "id", "inbox", "link", "outbox", "owner", "subscriptions", "will")
+    __slots__ = (
+        "client_id",
+        "connection",
+        "ends_at",
+        "expiry_s",
+        "has_lost",
+        "id",
+        "inbox",
+        "is_counted",
+        "is_over",
+        "link",
+        "outbox",
+        "owner",
+        "subscriptions",
+        "will",
+        "will_at",
+    )
 
-    def __init__(self, id: str, owner: str, client_id: str, terms: Terms) -> None:
+    def __init__(
+        self, id: str, owner: str, client_id: str, terms: Terms, clock: Callable[[], float]
+    ) -> None:
         self.id = id
         self.owner = owner
         self.client_id = client_id
+        self.connection = Connection(id, "mqtt", client_id=client_id)
         self.link: Link | None = None
         self.will: Will | None = None
+        self.expiry_s = 0.0
+        self.ends_at = math.inf
+        self.will_at = math.inf
+        self.has_lost = False
+        self.is_counted = False
+        self.is_over = False
         self.inbox = Inbox()
-        self.outbox = Outbox()
+        self.outbox = Outbox(clock)
         self.subscriptions = Subscriptions(terms)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Whose session it is: the user, and the client id, which is one user's own."""
+        return self.owner, self.client_id
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its client is connected."""
+        return self.link is not None
+
+    @property
+    def user_id(self) -> str:
+        """The user for whom the session is kept."""
+        return self.owner or ANONYMOUS.id
 
     def detach(self) -> None:
         """The client hears nothing any more."""
@@ -52,9 +102,11 @@ class SessionState:
     def deliver(self, message: Publish) -> None:
         """Hand in a message for the client, with the QoS that it gets it with.
 
-        It is sent at once if it can be; `flush` has to follow.
+        It is sent at once if it can be, and else kept if its QoS is above 0; `flush` has to
+        follow.
         """
-        self.outbox.publish(message)
+        if not self.is_over:
+            self.outbox.publish(message)
 
     def flush(self) -> None:
         """Write what was handed in for a client that is here."""

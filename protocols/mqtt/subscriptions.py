@@ -46,10 +46,8 @@ class Subscriptions:
         refused = self._refusal(topic, has_identifier)
         if refused is not None:
             return refused
-        # Nothing here is published with QoS 2.
-        granted = min(asked.qos, Reason.GRANTED_QOS_1)
-        self._topics[topic] = granted
-        return granted
+        self._topics[topic] = asked.qos
+        return asked.qos
 
     def _refusal(self, topic: str, has_identifier: bool) -> Reason | None:
         if has_identifier:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from protocols.codec.frame import FrameLimits
-from router.settings import Settings
+from router.settings import MqttSessionSettings, Settings
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     frame: FrameLimits
     node: str
     checks_credentials: bool = False
+    kept: MqttSessionSettings = MqttSessionSettings()
 
 
 def terms_of(settings: Settings, node: str, *, checks_credentials: bool) -> Terms:
@@ -47,4 +48,5 @@ def terms_of(settings: Settings, node: str, *, checks_credentials: bool) -> Term
         ),
         node=node,
         checks_credentials=checks_credentials,
+        kept=settings.mqtt_sessions,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 from protocols.codec.frame import FrameLimits
 from protocols.codec.mqtt.encode import encode
-from protocols.codec.mqtt.packets import V3_1_1, V5, Connack, Connect, Packet, Publish
+from protocols.codec.mqtt.packets import V3_1_1, V5, Connack, Connect, Packet, Publish, Will
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
 from protocols.codec.mqtt.reasons import Reason
 from protocols.codec.mqtt.stream import Decoder
@@ -15,7 +16,7 @@ from protocols.mqtt.job import Job
 from protocols.mqtt.session import Session
 from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.terms import Terms
-from router.envelope import Connection, Response
+from router.envelope import Bearer, Connection, Response
 
 REQUEST = "Kuzzle/request"
 RESPONSE = "Kuzzle/response"
@@ -44,15 +45,19 @@ class Client:
         *,
         terms: Terms = TERMS,
         sessions: Sessions | None = None,
+        bearer: Bearer | None = None,
         is_full: bool = False,
     ) -> None:
         self.version = version
         self.now = 1_000.0
+        self.sessions = Sessions(terms) if sessions is None else sessions
+        self.wills: list[Will] = []
+        self.sessions.on_will = lambda _state, will: self.wills.append(will)
         self.session = Session(
-            sessions or Sessions(terms),
-            Connection(id="c1", wire="mqtt"),
+            self.sessions,
+            Connection(id=str(uuid.uuid4()), wire="mqtt", bearer=bearer),
             now=self.now,
-            wake=lambda: None,
+            wake=self._wake,
             is_full=is_full,
         )
         self.jobs: list[Job] = []
@@ -113,6 +118,16 @@ class Client:
         self.now += seconds
         self.session.tick(self.now)
         return self.received()
+
+    def lose(self) -> list[Packet]:
+        """Let the connection be lost; what came before."""
+        self.session.lost()
+        return self.received()
+
+    def _wake(self) -> None:
+        # As the socket's side does: what has ended lets go of its session.
+        if self.session.is_ended:
+            self.session.lost()
 
     def received(self) -> list[Packet]:
         """What the session has sent since the last look."""

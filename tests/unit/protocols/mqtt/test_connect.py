@@ -35,7 +35,7 @@ class TestLettingIn:
         assert client.session.is_connected
 
     @pytest.mark.parametrize("version", BOTH)
-    def test_a_session_asked_to_last_is_never_present(self, version: int) -> None:
+    def test_a_new_session_is_not_present(self, version: int) -> None:
         assert not Client(version).connect(clean_start=False).session_present
 
     def test_connack_announces_what_is_not_here(self) -> None:
@@ -48,10 +48,6 @@ class TestLettingIn:
             subscription_identifier_available=0,
             shared_subscription_available=0,
         )
-
-    def test_a_session_expiry_is_overruled_with_0(self) -> None:
-        connack = Client().connect(properties=Properties(session_expiry_interval=60))
-        assert connack.properties.session_expiry_interval == 0
 
     def test_the_connection_of_requests_carries_the_client_id(self) -> None:
         client = connected(client_id="truck-7")
@@ -159,33 +155,29 @@ class TestWills:
     @pytest.mark.parametrize("version", BOTH)
     def test_a_lost_connection_gives_the_will_out_once(self, version: int) -> None:
         client = connected(version, will=WILL)
-        request = client.session.lost()
-        assert request is not None
-        assert (request.controller, request.action) == ("server", "now")
-        assert request.connection.client_id == "client-1"
-        assert client.session.lost() is None
+        for _ in range(2):
+            client.lose()
+            assert client.wills == [WILL]
 
     @pytest.mark.parametrize("version", BOTH)
     def test_a_proper_disconnect_takes_the_will_back(self, version: int) -> None:
         client = connected(version, will=WILL)
         client.send(Disconnect())
-        assert client.session.lost() is None
+        client.lose()
+        assert not client.wills
 
     def test_a_disconnect_with_will_keeps_it(self) -> None:
         client = connected(will=WILL)
         client.send(Disconnect(reason=Reason.DISCONNECT_WITH_WILL))
         assert client.session.said_goodbye
-        assert client.session.lost() is not None
-
-    def test_a_will_that_is_no_request_is_counted(self) -> None:
-        client = connected(will=msgspec.structs.replace(WILL, payload=b"bye"))
-        assert client.session.lost() is None
-        assert client.session.refused == ["bad_will"]
+        client.lose()
+        assert client.wills == [WILL]
 
     def test_there_is_no_will_before_the_client_is_let_in(self) -> None:
         client = Client(is_full=True)
         client.connect(will=WILL)
-        assert client.session.lost() is None
+        client.lose()
+        assert not client.wills
 
 
 class TestOrder:
@@ -236,4 +228,5 @@ class TestOrder:
         client = connected(will=WILL)
         late = Disconnect(properties=Properties(session_expiry_interval=5))
         assert summary(client.send(late)) == ["Disconnect 0x82"]
-        assert client.session.lost() is not None
+        client.lose()
+        assert client.wills == [WILL]

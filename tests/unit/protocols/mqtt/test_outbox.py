@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import cast
 
 from protocols.codec.mqtt.packets import Publish
+from protocols.codec.mqtt.reasons import Reason
 from protocols.mqtt.outbox import Outbox
 
 MESSAGE = Publish(topic="t", payload=b"12345", qos=1)
@@ -13,7 +15,7 @@ MESSAGE = Publish(topic="t", payload=b"12345", qos=1)
 def outbox(receive_maximum: int) -> tuple[Outbox, list[Publish]]:
     """An outbox, and what it has sent."""
     sent: list[Publish] = []
-    box = Outbox()
+    box = Outbox(time.time)
     box.attach(lambda packet: sent.append(cast(Publish, packet)), receive_maximum=receive_maximum)
     return box, sent
 
@@ -59,3 +61,39 @@ def test_every_id_can_be_in_use() -> None:
     assert len({message.packet_id for message in sent}) == 65_535
     box.acknowledged(1_234)
     assert sent[-1].packet_id == 1_234
+
+
+def test_qos_2_is_released_and_completed() -> None:
+    box, sent = outbox(1)
+    for number in range(2):
+        box.publish(Publish(topic=str(number), payload=b"", qos=2))
+    first = sent[0].packet_id
+    assert box.received(first, 0) is Reason.SUCCESS
+    # Asked again, it says the same; the next message waits until the first is done with.
+    assert box.received(first, 0) is Reason.SUCCESS
+    assert len(sent) == 1
+    box.completed(first)
+    assert [message.topic for message in sent] == ["0", "1"]
+
+
+def test_a_refused_qos_2_message_is_done_with() -> None:
+    box, sent = outbox(1)
+    for number in range(2):
+        box.publish(Publish(topic=str(number), payload=b"", qos=2))
+    assert box.received(sent[0].packet_id, Reason.QUOTA_EXCEEDED) is None
+    assert [message.topic for message in sent] == ["0", "1"]
+
+
+def test_acknowledgements_out_of_place_change_nothing() -> None:
+    box, sent = outbox(2)
+    for qos in (1, 2, 1):
+        box.publish(Publish(topic="t", payload=b"", qos=qos))
+    one, two = (message.packet_id for message in sent)
+    waiting = two + 1
+    assert box.received(one, 0) is Reason.PACKET_IDENTIFIER_NOT_FOUND
+    assert box.received(waiting, Reason.UNSPECIFIED_ERROR) is None
+    box.completed(two)
+    box.completed(one)
+    box.acknowledged(two)
+    box.acknowledged(waiting)
+    assert (len(box), len(sent)) == (3, 2)
