@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,57 +14,83 @@ import pytest
 import websockets
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from router.settings import ServerSettings
 from tests.e2e.test_mqtt_clients import REQUEST, RESPONSE, PahoClient
 from tests.support.fleet import fleet_app, fleet_settings
+from tests.support.server import start
+from tests.support.site import site
 from trivium.server import Server, running
 
 NODE = Path(__file__).parent.parent / "node"
 PLACE = {"index": "live", "collection": "things"}
 
 
+SAID = {
+    "room": 64,
+    "created": "create in a",
+    "writer's volatile": "writer",
+    "updated fields": ["deep.x", "n"],
+    "out": "update out a",
+    "published": ["publish", 50],
+    "same room for another scope": True,
+    "came": ["in", 2, "other"],
+    "count": 2,
+    "in again": "update in b",
+    "deleted": "delete out b",
+    "deleted, for out only": "delete out b",
+    "for in only": ["update in b", 0],
+    "own writes are not heard": 0,
+    "went": ["out", 1, "other"],
+    "people only": ["out", 0],
+    "before the token expires": 1,
+    "after the token expired": 0,
+    "observed": 2,
+    "after unsubscribing": 0,
+    "ready to be cut": None,
+    "after reconnecting": "d",
+    "done": None,
+}
+
+
 @pytest.mark.needs("node", "kuzzle-sdk")
 async def test_kuzzle_sdk_in_node(tmp_path: Path) -> None:
-    settings = fleet_settings(tmp_path)
-    async with running(fleet_app(), settings) as server:
-        port = server.port
+    assert await steps_over_a_kill(tmp_path, "realtime_program.mjs") == SAID
+
+
+@pytest.mark.needs("chromium", "node", "playwright-core", "kuzzle-sdk")
+async def test_kuzzle_sdk_in_chromium(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    with site(folder) as port:
+        shutil.copy(NODE / "realtime_steps.mjs", folder)
+        page = f"http://127.0.0.1:{port}"
+        rest = (str(tmp_path / "profile"), str(shutil.which("chromium")))
+        said = await steps_over_a_kill(tmp_path, "realtime_browser.mjs", before=(page,), rest=rest)
+    assert said == SAID
+
+
+async def steps_over_a_kill(
+    folder: Path, name: str, before: tuple[str, ...] = (), rest: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """What a program says, whose router is killed and started again on the way."""
+    server = await asyncio.to_thread(start, folder)
+    try:
         program = await asyncio.create_subprocess_exec(
             "node",
-            str(NODE / "realtime_program.mjs"),
-            str(port),
+            *(str(NODE / name), *before, str(server.port), *rest),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "NODE_ENV": "production"},
+            env={**os.environ, "NODE_ENV": "production"},
         )
+        assert program.stdin is not None
         said = await until(program, "ready to be cut")
-    assert program.stdin is not None
-    again = settings.model_copy(update={"server": ServerSettings(port=port)})
-    async with running(fleet_app(), again):
+        server.kill()
+        again = ("--port", str(server.port))
+        server = await asyncio.to_thread(start, folder, arguments=again)
         program.stdin.write(b"go\n")
         said |= await until(program, "done")
-        await asyncio.wait_for(program.wait(), 20)
-    assert program.returncode == 0
-    assert said == {
-        "room": 64,
-        "created": "create in a",
-        "writer's volatile": "writer",
-        "updated fields": ["deep.x", "n"],
-        "out": "update out a",
-        "published": ["publish", 50],
-        "same room for another scope": True,
-        "came": ["in", 2, "other"],
-        "count": 2,
-        "in again": "update in b",
-        "deleted": "delete out b",
-        "deleted, for out only": "delete out b",
-        "own writes are not heard": 0,
-        "went": ["out", 1, "other"],
-        "observed": 2,
-        "after unsubscribing": 0,
-        "ready to be cut": None,
-        "after reconnecting": "d",
-        "done": None,
-    }
+        assert await asyncio.wait_for(program.wait(), 60) == 0
+    finally:
+        server.stop()
+    return said
 
 
 async def until(program: asyncio.subprocess.Process, step: str) -> dict[str, Any]:
