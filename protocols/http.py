@@ -22,6 +22,7 @@ from protocols.locality import foreign, is_local
 from protocols.pages import Page, answer_with
 from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
+from protocols.vigil import BACKLOG, keep
 from router.actions import ActionTable
 from router.addresses import network_of
 from router.envelope import Connection, Json, Response, always, refusal
@@ -29,9 +30,6 @@ from router.errors import RouterError, TooSoonError
 from router.ports import Auditor, ConnectionObserver, Dispatcher, Unaudited
 from router.rates import Rates
 from router.settings import Settings
-
-# The kernel's queue of connections that wait to be accepted; Linux cuts it to somaxconn.
-_BACKLOG: Final = 1_024
 
 RATE_EXCEEDED: Final = "network.http.ratelimit_exceeded"
 
@@ -115,8 +113,9 @@ class HttpListener:
             self._server = await open_door(self, certificates, self._tls, (host, port))
             return self._server.port
         self._server = await asyncio.get_running_loop().create_server(
-            self.make_connection, host, port, backlog=_BACKLOG
+            self.make_connection, host, port, backlog=BACKLOG
         )
+        keep(self._server.sockets)
         found: int = self._server.sockets[0].getsockname()[1]
         return found
 

@@ -20,6 +20,7 @@ from protocols.mqtt.state import SessionState
 from protocols.mqtt.terms import terms_of
 from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
+from protocols.vigil import BACKLOG, keep
 from router.connections import Connections
 from router.envelope import Connection, Request, Response, refusal
 from router.errors import RouterError, TooSoonError
@@ -30,7 +31,6 @@ from router.settings import Settings
 SPARE_CONNECTIONS: Final = 64
 """Connections above a limit that are kept to be told so; further ones are dropped."""
 
-BACKLOG: Final = 1_024
 
 _SOONEST_S: Final = 0.01
 _LATEST_S: Final = 60.0
@@ -101,6 +101,7 @@ class MqttListener:
             self._servers.append(door)
             return door.port
         server = await self._loop.create_server(self.make_connection, host, port, backlog=BACKLOG)
+        keep(server.sockets)
         self._servers.append(server)
         found: int = server.sockets[0].getsockname()[1]
         return found

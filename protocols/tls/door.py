@@ -13,6 +13,7 @@ import structlog
 
 from protocols.tls.certificates import Certificates
 from protocols.tls.identity import has_expired
+from protocols.vigil import BACKLOG, keep
 from router.addresses import network_of
 from router.settings import TlsSettings
 
@@ -21,7 +22,6 @@ _log: Final = structlog.get_logger("trivium.tls")
 # RFC 8446, 5.1: the content type of a handshake record, which every TLS connection begins with.
 _HANDSHAKE: Final = b"\x16"
 
-_BACKLOG: Final = 1_024
 _ACCEPTS_PER_TURN: Final = 64
 
 # Out of file descriptors or memory: asyncio's own listeners pause as long.
@@ -222,6 +222,7 @@ async def open_door(
         for opened in sockets:
             opened.close()
         raise
+    keep(sockets)
     return Door(sockets, host, certificates, settings)
 
 
@@ -232,7 +233,7 @@ def _listening(family: socket.AddressFamily, place: tuple[object, ...]) -> socke
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         opened.bind(place)
-        opened.listen(_BACKLOG)
+        opened.listen(BACKLOG)
         opened.setblocking(False)
     except OSError:
         opened.close()

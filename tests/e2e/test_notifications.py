@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
-from protocols.codec.mqtt.packets import V3_1_1, V5, Publish, Subscribe, Subscription
+from protocols.codec.mqtt.packets import (
+    V3_1_1,
+    V5,
+    Disconnect,
+    Publish,
+    Subscribe,
+    Subscription,
+)
 from protocols.codec.mqtt.properties import Properties
 from router.connections import Connections, Notification
 from router.settings import MqttSettings, Settings, WebSocketSettings
 from tests.support import mqtt_wire, websocket
 from tests.support.small_router import small_router, small_table
-from tests.support.websocket import RawClient
+from tests.support.websocket import CLOSE, RawClient
 
 EVERY_LOOP = True
 NEWS = Notification("room-1", {"type": "document", "result": {"_id": "d1"}})
@@ -66,6 +74,23 @@ class TestWebSocket:
             assert json.loads((await good.frame()).payload)["room"] == "room-1"
             await good.close()
             await slow.close()
+
+    async def test_who_is_cut_off_is_told_why(self) -> None:
+        settings = Settings(websocket=WebSocketSettings(max_unsent_bytes=4_096))
+        long = Notification("room-1", {"text": "x" * 100_000})
+        async with websocket.listening(small_router(small_table()), settings) as server:
+            slow = await RawClient.open(server.port)
+            [mine] = everybody(server.connections)
+            slow.writer.transport.pause_reading()
+            session: Any = server.connections._sinks[mine]
+            while session.wire.is_open:
+                server.connections.notify(mine, long)
+                await asyncio.sleep(0)
+            slow.writer.transport.resume_reading()
+            while (last := await slow.frame()).opcode != CLOSE:
+                pass
+            await slow.close()
+            assert (last.code, last.reason) == (1011, "too much backpressure: client is too slow")
 
 
 @pytest.mark.parametrize("version", [V3_1_1, V5])
@@ -128,6 +153,31 @@ class TestMqtt:
                     break
                 await asyncio.sleep(0)
             await mqtt_wire.until(lambda: mine not in served.connections)
+
+    async def test_who_is_cut_off_is_told_why(self, version: int) -> None:
+        settings = Settings(mqtt=MqttSettings(max_unsent_bytes=4_096))
+        long = Notification("room-1", {"text": "x" * 100_000}, is_direct=True)
+        async with (
+            mqtt_wire.listening(settings) as served,
+            mqtt_wire.client(served.port, version) as client,
+        ):
+            client.writer.transport.pause_reading()
+            [mine] = everybody(served.connections)
+            connection: Any = served.connections._sinks[mine]
+            while not connection._is_closing:
+                served.connections.notify(mine, long)
+                await asyncio.sleep(0)
+            client.writer.transport.resume_reading()
+            while isinstance(last := await client.receive(), Publish):
+                pass
+            if version == V5:
+                assert isinstance(last, Disconnect)
+                assert (last.reason, last.properties.reason_string) == (
+                    0x97,
+                    "the client reads too slowly",
+                )
+            else:
+                assert last is None
 
     async def test_it_comes_with_the_qos_that_was_asked_for(self, version: int) -> None:
         async with (

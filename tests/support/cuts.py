@@ -21,6 +21,8 @@ class Cuttable:
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._flows = asyncio.Event()
+        self._flows.set()
         self.cuts = 0
 
     @property
@@ -42,11 +44,16 @@ class Cuttable:
         self.cuts += gone > 0
         return gone
 
+    def swallow(self) -> None:
+        """Pass nothing on any more, not even that one side has hung up."""
+        self._flows.clear()
+
     async def close(self) -> None:
         """Listen no more."""
         assert self._server is not None
         self._server.close()
         self.cut()
+        self._flows.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -60,7 +67,7 @@ class Cuttable:
                 there, to = await asyncio.open_connection(*self._to)
                 self._open.add(to)
                 try:
-                    await asyncio.gather(_pass_on(reader, to), _pass_on(there, writer))
+                    await asyncio.gather(self._pass_on(reader, to), self._pass_on(there, writer))
                 finally:
                     self._open.discard(to)
                     to.transport.abort()
@@ -68,11 +75,12 @@ class Cuttable:
             self._open.discard(writer)
             writer.transport.abort()
 
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while piece := await reader.read(_CHUNK):
-            writer.write(piece)
-            await writer.drain()
-    # One side's end is the other's: neither HTTP client nor server half-closes.
-    writer.close()
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while piece := await reader.read(_CHUNK):
+                if self._flows.is_set():
+                    writer.write(piece)
+                    await writer.drain()
+        await self._flows.wait()
+        # One side's end is the other's: neither HTTP client nor server half-closes.
+        writer.close()
