@@ -8,6 +8,7 @@ from typing import Final
 from controllers import arguments, cursors, searches
 from controllers.arguments import INVALID, NAMED, WRITTEN
 from controllers.cursors import Cursors
+from controllers.documents import events
 from controllers.validation.registry import Specifications
 from controllers.writes import (
     author,
@@ -177,6 +178,7 @@ class Documents:
                 summary="Whether a document exists.",
                 routes=(Route("GET", "/:index/:collection/:_id/_exists"),),
                 arguments=_DOCUMENT,
+                documents=events.GET,
                 result="boolean",
                 errors=NAMED,
             ),
@@ -188,6 +190,7 @@ class Documents:
                 summary="Get a document.",
                 routes=(Route("GET", "/:index/:collection/:_id"),),
                 arguments=_DOCUMENT,
+                documents=events.GET,
                 result=_CONTENT,
                 errors=(
                     *NAMED,
@@ -236,6 +239,7 @@ class Documents:
                     ),
                 ),
                 body="optional",
+                documents=events.SEARCH,
                 result=searches.RESULT,
                 errors=(
                     *NAMED,
@@ -262,6 +266,7 @@ class Documents:
                 ),
                 arguments=(*_TARGET, arguments.NEW_ID, *_WRITE),
                 body="required",
+                documents=events.WRITE,
                 result=_CONTENT,
                 errors=(
                     *WRITTEN,
@@ -281,6 +286,7 @@ class Documents:
                 routes=(Route("PUT", "/:index/:collection/:_id"),),
                 arguments=(*_DOCUMENT, *_WRITE),
                 body="required",
+                documents=events.WRITE,
                 result="`{_id, _version, _source, created: boolean}`",
                 errors=(*WRITTEN, *INVALID, "services.storage.invalid_argument"),
                 order_key=document_key,
@@ -298,6 +304,7 @@ class Documents:
                 summary="Delete a document.",
                 routes=(Route("DELETE", "/:index/:collection/:_id"),),
                 arguments=(*_DOCUMENT, *_WRITE, arguments.SOURCE),
+                documents=events.DELETE,
                 result="`{_id}`, with `source` `{_id, _version, _source}`",
                 errors=(
                     *NAMED,
@@ -316,6 +323,7 @@ class Documents:
                 routes=(Route("PUT", "/:index/:collection/:_id/_replace"),),
                 arguments=(*_DOCUMENT, *_WRITE),
                 body="required",
+                documents=events.WRITE,
                 result=_CONTENT,
                 errors=(
                     *WRITTEN,
@@ -341,6 +349,7 @@ class Documents:
             ),
             arguments=(*_DOCUMENT, *_WRITE, arguments.RETRIES, arguments.SOURCE),
             body="required",
+            documents=events.UPDATE,
             result="`{_id, _version, _source}`: the changes and `_kuzzle_info`, with `source` all",
             errors=(
                 *WRITTEN,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable,
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from router.document_events import DocumentEvents
 from router.envelope import Json, JsonObject, Reply, Request
 from router.errors import RouterError
 from router.places import Places, own
@@ -68,6 +69,8 @@ class Action:
         is_guarded: It writes one document, through `controllers.writes`, so that it takes
             `ifVersion` (If-Match) and `idempotencyKey`.
         is_bare: Its result is sent as it is, without the envelope.
+        documents: How its documents are seen by events that are the same for many actions
+            (`generic:document:*`); None if it has no part in them.
         is_unserved: Known by name and always refused, so that clients learn why; the public API
             and the API documents leave it out.
         before_event, after_event, error_event: What its pipes and hooks listen to, such as
@@ -88,6 +91,7 @@ class Action:
     order_key: OrderKey | None = None
     is_guarded: bool = False
     is_bare: bool = False
+    documents: DocumentEvents | None = None
     is_unserved: bool = False
     before_event: str = field(init=False)
     after_event: str = field(init=False)

@@ -13,6 +13,7 @@ import structlog
 from router.actions import Action, ActionTable
 from router.addresses import network_of
 from router.admission import Admission
+from router.document_events import Documents
 from router.envelope import ANONYMOUS, Json, Reply, Request, Response, User, Wire
 from router.errors import RouterError, TooSoonError
 from router.events import Events, Exchange, is_cancelled
@@ -223,16 +224,16 @@ class Router:
         return await self._repeats.answer(request, once(action, request), act, keep=keep)
 
     async def _act(self, action: Action, request: Request, *, events: bool = True) -> Response:
-        heard = self.events.heard
+        heard, events = self.events.heard, events and not self.events.is_silent
         try:
-            if events and heard(action.before_event) and not _is_behind(request):
+            if events and not _is_behind(request):
                 request = await self._before(action, request)
             outcome = await action.handler(request)
             reply = outcome if isinstance(outcome, Reply) else Reply(result=outcome)
             if reply.stream is not None and request.connection.wire != "http":
                 await reply.stream.chunks.aclose()
                 raise RouterError("api.assert.forbidden_stream")
-            if events and heard(action.after_event):
+            if events:
                 reply = await self._after(action, request, reply)
             return succeeded(request, reply)
         except RouterError as error:
@@ -248,12 +249,33 @@ class Router:
         return failed(request, failure)
 
     async def _before(self, action: Action, request: Request) -> Request:
+        generic, heard = action.documents, self.events.heard
+        if generic is not None and generic.before is not None and heard(generic.before_event):
+            take, put = generic.before
+            found = await self._documents(generic.before_event, take(request), request)
+            request = put(request, found)
+        if not heard(action.before_event):
+            return request
         return (await self._trigger(action.before_event, Exchange(request))).request
 
     async def _after(self, action: Action, request: Request, reply: Reply) -> Reply:
+        generic, heard = action.documents, self.events.heard
         result: Json = None if isinstance(reply.result, msgspec.UnsetType) else reply.result
-        exchange = await self._trigger(action.after_event, Exchange(request, result, reply.error))
-        return msgspec.structs.replace(reply, result=exchange.result)
+        if heard(action.after_event):
+            exchange = Exchange(request, result, reply.error)
+            result = (await self._trigger(action.after_event, exchange)).result
+            reply = msgspec.structs.replace(reply, result=result)
+        if generic is not None and heard(generic.after_event):
+            take, put = generic.after
+            found = await self._documents(generic.after_event, take(result), request)
+            reply = msgspec.structs.replace(reply, result=put(result, found))
+        return reply
+
+    async def _documents(self, event: str, documents: Documents, request: Request) -> Documents:
+        payload = await self.events.trigger(event, documents, request)
+        if not isinstance(payload, list):
+            raise _other_payload(event)
+        return payload
 
     async def _failed(self, action: Action, request: Request, failure: RouterError) -> Response:
         exchange = await self._trigger(action.error_event, Exchange(request, None, failure))
@@ -264,9 +286,7 @@ class Router:
     async def _trigger(self, event: str, exchange: Exchange) -> Exchange:
         payload = await self.events.trigger(event, exchange)
         if not isinstance(payload, Exchange):
-            raise RouterError(
-                "plugin.runtime.unexpected_error", f"a pipe on {event} returned another payload"
-            )
+            raise _other_payload(event)
         return payload
 
 
@@ -281,6 +301,11 @@ def guarded(action: Action, request: Request) -> Request:
     if not action.is_guarded:
         raise RouterError("api.process.if_version_unsupported", action.controller, action.name)
     return request.replace(condition=condition(request))
+
+
+def _other_payload(event: str) -> RouterError:
+    reason = f"a pipe on {event} returned another payload"
+    return RouterError("plugin.runtime.unexpected_error", reason)
 
 
 def _is_behind(request: Request) -> bool:

@@ -96,8 +96,12 @@ class Events:
         found = self._resolved.get(event)
         return (self._resolve(event) if found is None else found) is not _NOBODY
 
-    async def trigger(self, event: str, payload: object, *, may_drop: bool = False) -> object:
+    async def trigger(
+        self, event: str, payload: object, *more: object, may_drop: bool = False
+    ) -> object:
         """Run the pipes of the event one after the other, then start its hooks.
+
+        What comes after the payload is handed to each listener as well, always the same.
 
         Returns the last payload, which is None if the last pipe returned nothing. Every
         listener gets a copy of its own, so that what it does to it behind the router's back
@@ -112,11 +116,11 @@ class Events:
         for place, pipe in enumerate(listeners.pipes):
             if payload is None and place:
                 raise _broken(f"a pipe on {event} returned nothing for the next one to work on")
-            payload = await _run(event, pipe, copied(payload))
+            payload = await _run(event, pipe, copied(payload), *map(copied, more))
             if payload is None and may_drop:
                 return None
         for hook in listeners.hooks:
-            self._start(event, hook, payload)
+            self._start(event, hook, payload, *more)
         return payload
 
     async def announce(self, event: str, payload: object) -> None:
@@ -145,11 +149,11 @@ class Events:
         if late:
             await asyncio.wait(late, timeout=timeout_s)
 
-    def _start(self, event: str, hook: Listener, payload: object) -> None:
+    def _start(self, event: str, hook: Listener, *payload: object) -> None:
         if len(self._running) >= self._hooks_max:
             self._on_hook_error(event, RouterError("api.process.overloaded"))
             return
-        task = asyncio.ensure_future(self._run_hook(event, hook, copied(payload)))
+        task = asyncio.ensure_future(self._run_hook(event, hook, *map(copied, payload)))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -162,9 +166,9 @@ class Events:
         self._resolved[event] = found if any(found) else _NOBODY
         return self._resolved[event]
 
-    async def _run_hook(self, event: str, hook: Listener, payload: object) -> None:
+    async def _run_hook(self, event: str, hook: Listener, *payload: object) -> None:
         try:
-            outcome = hook(payload)
+            outcome = hook(*payload)
             if inspect.isawaitable(outcome):
                 await outcome
         except Exception as error:  # noqa: BLE001 - a boundary: hooks never fail a request
@@ -177,9 +181,9 @@ def is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _run(event: str, pipe: Listener, payload: object) -> object:
+async def _run(event: str, pipe: Listener, *payload: object) -> object:
     try:
-        outcome = pipe(payload)
+        outcome = pipe(*payload)
         return await outcome if inspect.isawaitable(outcome) else outcome
     except RouterError:
         raise

@@ -10,7 +10,7 @@ import msgspec
 
 from controllers import arguments, searches
 from controllers.arguments import NAMED
-from controllers.documents import items, matching
+from controllers.documents import events, items, matching
 from controllers.documents.matching import Place
 from controllers.writes import author
 from router import places
@@ -108,6 +108,7 @@ class DocumentsByQuery:
                 routes=(Route("DELETE", "/:index/:collection/_query"),),
                 arguments=(*_TARGET, QUERY, *_FLAGS),
                 body="optional",
+                documents=events.DELETE_BY_QUERY,
                 result="`{documents: [{_id, _source?}], ids: [_id]}`",
                 errors=_ERRORS,
             ),
@@ -120,6 +121,7 @@ class DocumentsByQuery:
                 routes=(Route("PUT", "/:index/:collection/_query"),),
                 arguments=(*_TARGET, QUERY, changes, *_FLAGS),
                 body="required",
+                documents=events.UPDATE_BY_QUERY,
                 result="`{successes: [{_id, _version, _source?, status}], errors}`",
                 errors=(*_ERRORS, "api.assert.body_required"),
             ),

@@ -10,11 +10,12 @@ from typing import Final
 
 from controllers import arguments
 from controllers.arguments import NAMED
-from controllers.documents import items
+from controllers.documents import events, items
 from controllers.documents.items import Form, Item, answered
 from controllers.writes import author, described, new_id
 from router import places
 from router.actions import Action, Argument, Route
+from router.document_events import DocumentEvents
 from router.envelope import Json, JsonObject, Request
 from router.errors import RouterError
 from router.settings import DocumentSettings
@@ -53,6 +54,7 @@ class Plan:
     needs_id: bool = True
     stamping: Stamping = "signed"
     takes_retries: bool = False
+    events: DocumentEvents = events.M_WRITE
     arguments: tuple[Argument, ...] = ()
     errors: tuple[str, ...] = ()
 
@@ -122,6 +124,7 @@ _PLANS: Final = (
             verb="update",
             shown=_updated,
             takes_retries=True,
+            events=events.M_UPDATE,
             arguments=(arguments.RETRIES,),
             errors=_RETRYING,
         ),
@@ -135,6 +138,7 @@ _PLANS: Final = (
             shown=_upserted,
             form="changes",
             takes_retries=True,
+            events=events.M_UPSERT,
             arguments=(arguments.RETRIES,),
             errors=_RETRYING,
         ),
@@ -270,6 +274,7 @@ class ManyDocuments:
                 routes=(Route("POST", "/:index/:collection/_mExists"),),
                 arguments=(*_TARGET, arguments.IDS, arguments.STRICT),
                 body="optional",
+                documents=events.M_EXISTS,
                 result="`{successes: [_id], errors: [_id]}`",
                 errors=errors,
             ),
@@ -285,6 +290,7 @@ class ManyDocuments:
                 ),
                 arguments=(*_TARGET, arguments.IDS, arguments.STRICT),
                 body="optional",
+                documents=events.M_GET,
                 result="`{successes: [{_id, _version, _source}], errors: [_id]}`",
                 errors=errors,
             ),
@@ -300,6 +306,7 @@ class ManyDocuments:
             routes=(Route("DELETE", "/:index/:collection/_mDelete"),),
             arguments=(*_TARGET, arguments.IDS, *_FLAGS),
             body="required",
+            documents=events.M_DELETE,
             result="`{successes: [_id], errors: [{_id: any, reason, status}]}`",
             errors=_ERRORS,
         )
@@ -315,6 +322,7 @@ class ManyDocuments:
                 routes=tuple(Route(verb, f"/:index/:collection/_{plan.action}") for verb in verbs),
                 arguments=(*_TARGET, _DOCUMENTS[plan.form], *_FLAGS, *plan.arguments),
                 body="required",
+                documents=plan.events,
                 result=_RESULT,
                 errors=(*_ERRORS, "api.assert.unexpected_argument", *plan.errors),
             )

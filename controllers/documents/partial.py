@@ -7,6 +7,7 @@ from typing import Final
 
 from controllers import arguments
 from controllers.arguments import NAMED, WRITTEN
+from controllers.documents import events
 from controllers.writes import author, document_key, write_in_turn
 from router import places
 from router.actions import Action, Argument, Route
@@ -81,6 +82,7 @@ class PartialDocuments:
                 routes=(Route("DELETE", "/:index/:collection/:_id/_fields"),),
                 arguments=(*_DOCUMENT, fields, *_FLAGS),
                 body="required",
+                documents=events.FIELDS,
                 result="`{_id, _version}`, with `source` `_source` too",
                 errors=(
                     *NAMED,
@@ -113,6 +115,7 @@ class PartialDocuments:
                 *_FLAGS,
             ),
             body="required",
+            documents=events.UPSERT,
             result="`{_id, _version, created: boolean}`, with `source` `_source` too",
             errors=(
                 *WRITTEN,
