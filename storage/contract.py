@@ -164,7 +164,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     `changes` is the content that was written or merged (with its stamp), None for a delete.
     `undo` takes it back: for an update `[what to merge back, [path of each key to take out]]`,
     for a replace or a delete the document before, None for a creation. `whole` is the document
-    after an update, at every 32nd version. See `storage.undo`.
+    after an update, at every 32nd version. See `storage.undo`. `notes` is what those who listen
+    are told besides (`storage.replay`).
     """
 
     feed: str
@@ -181,6 +182,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     changes: JsonObject | None
     undo: Json = None
     whole: JsonObject | None = None
+    notes: JsonObject | None = None
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -349,6 +351,12 @@ class Storage(Protocol):
 
     async def changes(self, since: int, limit: int = 1000) -> list[Change]:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
+
+    async def before(self, change: Change) -> JsonObject | None:
+        """The document before a change that `changes` gave, None if there was none.
+
+        Raises: `trivium.feed.gone` if that can't be known any more, since rows were pruned and
+            the document isn't there."""
 
     async def newest(self) -> int:
         """Where the feed is by now: `changes` since then tells what is written later, and nothing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
@@ -13,6 +12,7 @@ from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from router.once import Remembered
 from storage.aggregate import Aggregator
+from storage.clock import system_ms
 from storage.conflicts import not_found, version_conflict
 from storage.contract import (
     Change,
@@ -33,13 +33,9 @@ from storage.merge import copied
 from storage.names import check_collection, check_index
 from storage.projection import project
 from storage.query import Search, by_id
+from storage.replay import detached, forward, needs_more, notes_of
 from storage.shelf import Found, Shelf
-from storage.undo import told_of
-
-
-def system_ms() -> int:
-    """The system's time in ms since 1970."""
-    return time.time_ns() // 1_000_000
+from storage.undo import document_before, told_of
 
 
 class MemoryStorage:
@@ -253,9 +249,20 @@ class MemoryStorage:
 
     async def changes(self, since: int, limit: int = 1000) -> list[Change]:
         """Rows of the feed with `seq` above `since`, in order."""
+        if since > len(self._changes):
+            raise RouterError("trivium.feed.gone", since)
         start = max(0, since)
         # A row's seq is its place, counted from one.
-        return [_detached(change) for change in self._changes[start : start + limit]]
+        return [detached(change) for change in self._changes[start : start + limit]]
+
+    async def before(self, change: Change) -> JsonObject | None:
+        """The document before a change."""
+        if not needs_more(change):
+            return document_before(change, None)
+        name = (change.index, change.collection, change.id)
+        older = self._changes[change.seq - 2 :: -1]
+        # A collection that was made anew begins with version 1.
+        return forward(row for row in older if (row.index, row.collection, row.id) == name)
 
     async def newest(self) -> int:
         """Where the feed is by now."""
@@ -302,6 +309,7 @@ class MemoryStorage:
                 changes=told.changes,
                 undo=told.undo,
                 whole=told.whole,
+                notes=notes_of(write),
             )
         )
 
@@ -370,13 +378,6 @@ class _Scroll:
     async def close(self) -> None:
         """Forget them."""
         self._left.clear()
-
-
-def _detached(change: Change) -> Change:
-    whole = None if change.whole is None else copied(change.whole)
-    changes = None if change.changes is None else copied(change.changes)
-    undo = copied({"": change.undo})[""]
-    return msgspec.structs.replace(change, changes=changes, undo=undo, whole=whole)
 
 
 def _hit(found: Found, search: Search) -> Hit:

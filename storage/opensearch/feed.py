@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from router.envelope import JsonObject
+from router.envelope import Json, JsonObject
 from router.errors import RouterError
 from storage.contract import Change
 from storage.opensearch import keys, places
@@ -51,6 +51,7 @@ MAPPING: Final[JsonObject] = {
         "changes": {"type": "object", "enabled": False},
         "undo": {"type": "object", "enabled": False},
         "whole": {"type": "object", "enabled": False},
+        "notes": {"type": "object", "enabled": False},
     },
 }
 
@@ -143,14 +144,22 @@ class Feed:
 
     async def has(self, collection: Collection, id: str, version: int, op: str) -> bool:
         """Whether the row of this version is in, and was this operation's. Raises: faults."""
+        found = await self._find(collection, id, version)
+        return object_at(found, "_source").get("op") == op
+
+    async def number(self, collection: Collection, id: str, version: int) -> int:
+        """The seq of the row of this version, 0 if it isn't in. Raises: faults."""
+        seq_no = (await self._find(collection, id, version)).get("_seq_no")
+        return seq_no + 1 if isinstance(seq_no, int) else 0
+
+    async def _find(self, collection: Collection, id: str, version: int) -> JsonObject:
         name = places.key(collection.uuid, f"{id}@{version}")
         try:
-            found = await self._client.request("GET", self._own, "_doc", name)
+            return await self._client.request("GET", self._own, "_doc", name)
         except RefusedError as error:
             if error.status == 404:
-                return False
+                return {}
             raise
-        return object_at(found, "_source").get("op") == op
 
     async def _write(self) -> None:
         while self._queue:
@@ -218,6 +227,25 @@ class Feed:
         await self.settled()
         await self._client.request("POST", self._own, "_refresh")
         return await self._rows(since, await self._checkpoint(), limit)
+
+    async def older(self, change: Change, limit: int) -> list[Change]:
+        """The rows of the same document before this one, newest first. Raises: faults."""
+        below: JsonObject = {"range": {"_seq_no": {"lt": change.seq - 1}}}
+        return await self._of(change, below, {"size": limit, "sort": [{"_seq_no": "desc"}]})
+
+    async def from_there_on(self, change: Change, last: int) -> list[Change]:
+        """The rows of the same document from this one up to a number. Raises: faults."""
+        await self._client.request("POST", self._own, "_refresh")
+        bounds: JsonObject = {"gte": change.seq - 1, "lt": last}
+        numbers: JsonObject = {"range": {"_seq_no": bounds}}
+        return await self._of(change, numbers, {"size": 10_000, "sort": [{"_seq_no": "asc"}]})
+
+    async def _of(self, change: Change, which: JsonObject, asked: JsonObject) -> list[Change]:
+        names = {"index": change.index, "collection": change.collection, "id": change.id}
+        exact: list[Json] = [{"term": {field: value}} for field, value in names.items()]
+        query: JsonObject = {"bool": {"filter": [*exact, which]}}
+        hits = await self._search({**asked, "query": query, "seq_no_primary_term": True})
+        return [_change(self.id, hit) for hit in hits]
 
     async def _rows(self, since: int, newest: int, limit: int) -> list[Change]:
         bounds: JsonObject = {"gte": max(0, since), "lte": newest}
@@ -291,6 +319,7 @@ def _loaded(scope: places.Scope, row: Change) -> bytes:
         "changes": row.changes,
         "undo": row.undo,
         "whole": row.whole,
+        "notes": row.notes,
     }
     return line_of(scope, places.key(row.feed, str(row.seq)), body)
 
@@ -314,4 +343,5 @@ def _change(feed: str, hit: JsonObject) -> Change:
         changes=row["changes"],
         undo=row.get("undo"),
         whole=row.get("whole"),
+        notes=row.get("notes"),
     )

@@ -26,7 +26,7 @@ from storage.contract import (
     Written,
     outcome,
 )
-from storage.opensearch import places, scrolls, searches, transfer
+from storage.opensearch import places, scrolls, searches, states, transfer
 from storage.opensearch.administration import Administration
 from storage.opensearch.cache import Cache
 from storage.opensearch.catalog import Collection, Name
@@ -317,6 +317,11 @@ class OpenSearchStorage:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
         with telling():
             return await self._opened.feed.read(since, limit)
+
+    async def before(self, change: Change) -> JsonObject | None:
+        """The document before a change. Raises: `trivium.feed.gone`."""
+        with telling():
+            return await states.before(self._opened, change)
 
     async def newest(self) -> int:
         """Where the feed is by now."""

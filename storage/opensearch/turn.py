@@ -16,6 +16,7 @@ from storage.contract import Write, Written
 from storage.mapping import Mapping
 from storage.opensearch.keys import memo_of, repeated
 from storage.opensearch.records import SLIMMED, Record
+from storage.replay import notes_of
 from storage.stamps import apply, packed
 from storage.undo import told_of
 
@@ -183,4 +184,5 @@ def _row(
         "changes": told.changes,
         "undo": told.undo,
         "whole": told.whole,
+        "notes": notes_of(write),
     }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, get_args
 
 import apsw
 import orjson
 
+from router.envelope import JsonObject
 from router.errors import RouterError
 from storage.contract import Change, Verb, Write
+from storage.replay import backward, forward, needs_more, notes_of
 from storage.sqlite.records import Key
 from storage.sqlite.schema import identity
+from storage.undo import document_before
 
 PRUNE_ROWS: Final = 1_000
 """Most rows that one step takes out: about two milliseconds of work."""
@@ -21,6 +24,12 @@ _ROW_BYTES: Final = 60
 
 _VERBS: Final[tuple[Verb, ...]] = get_args(Verb)  # the place is what `changes.action` holds
 _NUMBERS: Final = {verb: number for number, verb in enumerate(_VERBS)}
+
+_COLUMNS: Final = 15
+_SELECT: Final = (
+    "SELECT seq, index_name, name, id, version, action, author, request_id, wire, at_ms,"
+    " changes, undo, whole, notes, previous FROM changes JOIN collections ON number = collection"
+)
 
 Row = tuple[object, ...]
 
@@ -65,10 +74,12 @@ class FeedRows:
         version, previous, at_ms, changes, undo, whole = entry
         author = write.author
         request_id = author.request_id
+        told = notes_of(write)
+        notes = None if told is None else orjson.dumps(told)
         self._rows.append(
             (
                 *(seq, key[0], key[1], version, _NUMBERS[write.verb], at_ms, total, author.id),
-                *(request_id, author.wire, changes, undo, whole, previous),
+                *(request_id, author.wire, changes, undo, whole, previous, notes),
             )
         )
         self._next_seq = seq + 1
@@ -78,6 +89,7 @@ class FeedRows:
             + (0 if changes is None else len(changes))
             + (0 if undo is None else len(undo))
             + (0 if whole is None else len(whole))
+            + (0 if notes is None else len(notes))
         )
         return seq
 
@@ -85,13 +97,13 @@ class FeedRows:
         """Add a row of another store under its own number, which must be above all others."""
         texts = [
             None if each is None else orjson.dumps(each)
-            for each in (row.changes, row.undo, row.whole)
+            for each in (row.changes, row.undo, row.whole, row.notes)
         ]
         total = self._total_bytes
         self._rows.append(
             (
                 *(row.seq, collection, row.id, row.version, _NUMBERS[row.action], row.at_ms),
-                *(total, row.author, row.request_id, row.wire, *texts, previous),
+                *(total, row.author, row.request_id, row.wire, *texts[:3], previous, texts[3]),
             )
         )
         self._next_seq = row.seq + 1
@@ -101,7 +113,7 @@ class FeedRows:
     def flush(self, connection: apsw.Connection) -> None:
         """Put the rows into the file."""
         connection.executemany(
-            "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows
+            f"INSERT INTO changes VALUES ({', '.join('?' * _COLUMNS)})", self._rows
         )
 
 
@@ -109,7 +121,8 @@ def position(connection: apsw.Connection) -> Position:
     """Where the feed of this file stands."""
     row = connection.execute(
         "SELECT seq, bytes_before, coalesce(length(changes), 0) + coalesce(length(undo), 0)"
-        " + coalesce(length(whole), 0) + octet_length(id) + octet_length(request_id)"
+        " + coalesce(length(whole), 0) + coalesce(length(notes), 0)"
+        " + octet_length(id) + octet_length(request_id)"
         " FROM changes ORDER BY seq DESC LIMIT 1"
     ).get
     if row is None:
@@ -147,17 +160,79 @@ def rows(connection: apsw.Connection, since: int, limit: int) -> list[Change]:
     """The rows after `since` that there are, in order, at most so many."""
     feed = identity(connection)
     found = connection.execute(
-        "SELECT seq, index_name, name, id, version, action, author, request_id, wire, at_ms,"
-        " changes, undo, whole FROM changes JOIN collections ON number = collection"
-        " WHERE seq > ? ORDER BY seq LIMIT ?",
-        (since, max(0, limit)),
+        f"{_SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (since, max(0, limit))
     )
     return [_change(feed, row) for row in found]
 
 
+def before(connection: apsw.Connection, change: Change) -> JsonObject | None:
+    """The document before a change, within one read transaction.
+
+    Raises:
+        RouterError: `trivium.feed.gone`: rows that tell it were pruned.
+    """
+    if not needs_more(change):
+        return document_before(change, None)
+    seq, source = _last(connection, change)
+    now = None if source is None else orjson.loads(source)
+    if seq != change.seq:
+        # Further back than the next whole copy nobody has to look.
+        found = forward(_back(connection, change.seq, change.feed, but_first=True))
+        if found is not None:
+            return found
+    way = list(_until(_back(connection, seq, change.feed), change.seq))
+    if not way or way[-1].seq != change.seq:
+        raise RouterError("trivium.feed.gone", change.seq)
+    return backward(way, now)
+
+
+def _last(connection: apsw.Connection, change: Change) -> tuple[int, bytes | None]:
+    """The last row of the document of a change, and its content by now, if it is there."""
+    number, is_living = connection.execute(
+        "SELECT number, mapping IS NOT NULL FROM changes JOIN collections ON number = collection"
+        " WHERE seq = ?",
+        (change.seq,),
+    ).get or (0, False)
+    if not is_living:
+        return 0, None
+    found = (
+        connection.execute(
+            f"SELECT seq, source FROM documents_{number} WHERE id = ?", (change.id,)
+        ).get
+        or connection.execute(
+            "SELECT seq, NULL FROM tombstones WHERE (collection, id) = (?, ?)", (number, change.id)
+        ).get
+    )
+    return found or (0, None)
+
+
+def _back(
+    connection: apsw.Connection, seq: int, feed: str, *, but_first: bool = False
+) -> Iterator[Change]:
+    """The rows of one document from this one back, as far as they are kept."""
+    is_shown = not but_first
+    while seq:
+        row = connection.execute(f"{_SELECT} WHERE seq = ?", (seq,)).get
+        if row is None:
+            return
+        if is_shown:
+            yield _change(feed, row)
+        is_shown = True
+        seq = row[-1]
+
+
+def _until(rows: Iterable[Change], seq: int) -> Iterator[Change]:
+    for row in rows:
+        yield row
+        if row.seq <= seq:
+            return
+
+
 def _change(feed: str, row: Sequence[Any]) -> Change:
     seq, index, collection, document, version, action, author, request_id, wire, at_ms = row[:10]
-    changes, undo, whole = (None if text is None else orjson.loads(text) for text in row[10:])
+    changes, undo, whole, notes = (
+        None if text is None else orjson.loads(text) for text in row[10:14]
+    )
     return Change(
         feed=feed,
         seq=seq,
@@ -173,6 +248,7 @@ def _change(feed: str, row: Sequence[Any]) -> Change:
         changes=changes,
         undo=undo,
         whole=whole,
+        notes=notes,
     )
 
 

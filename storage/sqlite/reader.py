@@ -8,6 +8,7 @@ from typing import Any, Final
 import apsw
 import orjson
 
+from router.envelope import JsonObject
 from router.once import Remembered
 from storage.contract import Change, Document
 from storage.sqlite import feed, keys, transfer
@@ -69,6 +70,15 @@ class Reader:
         except apsw.Error as error:
             raise unexpected(error) from error
         return changes
+
+    def before(self, change: Change) -> JsonObject | None:
+        """The document before a change."""
+        try:
+            with self._connection:
+                found = feed.before(self._connection, change)
+        except apsw.Error as error:
+            raise unexpected(error) from error
+        return found
 
     def newest(self) -> int:
         """The number of the feed's last row; 0 without any."""

@@ -102,9 +102,15 @@ def _index_nested_objects(connection: apsw.Connection) -> None:
         )
 
 
+def _note(connection: apsw.Connection) -> None:
+    """Step 5: what those who listen to a write are told besides, for those who ask later."""
+    connection.execute("ALTER TABLE changes ADD COLUMN notes BLOB")
+
+
 STEPS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (
     *(_create, _chain, _keep_keys),
     _index_nested_objects,
+    _note,
 )
 """Step n brings schema n-1 to schema n. Never altered once released; a new one is added."""
 

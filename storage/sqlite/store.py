@@ -278,6 +278,10 @@ class SqliteStorage:
         """Rows of the feed with `seq` above `since`, in order. Raises: `trivium.feed.gone`."""
         return self._reader.changes(since, limit)
 
+    async def before(self, change: Change) -> JsonObject | None:
+        """The document before a change. Raises: `trivium.feed.gone`."""
+        return self._reader.before(change)
+
     async def newest(self) -> int:
         """Where the feed is by now."""
         return self._reader.newest()

@@ -138,6 +138,7 @@ class TestSchema3:
         connection = apsw.Connection(str(tmp_path / FILE_NAME))
         connection.execute("DELETE FROM values_1 WHERE field IN (SELECT number FROM fields)")
         connection.execute("DELETE FROM fields WHERE path = 'parts'")
+        connection.execute("ALTER TABLE changes DROP COLUMN notes")
         connection.pragma("user_version", 3)
         connection.close()
         storage = await opened(tmp_path)
