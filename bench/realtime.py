@@ -112,6 +112,14 @@ class Encoder:
     def expel(self, reason: str) -> None:
         """Nobody is expelled here."""
 
+    def unsent(self) -> int:
+        """Nothing."""
+        return 0
+
+    def hears(self, channel: str) -> bool:  # noqa: ARG002 - the protocol's
+        """Always."""
+        return True
+
 
 def writing() -> dict[str, float]:
     """CPU us that the notifier takes for a write of an asset."""

@@ -10,10 +10,13 @@ from controllers import arguments
 from controllers.arguments import INVALID
 from controllers.validation.registry import VERDICT, Specifications
 from realtime import notices
+from realtime.holds import Hold
 from realtime.koncorde.parse import FilterLimits, normal_form
 from realtime.notifier import Notifier
+from realtime.past import Past
 from realtime.reviews import Reviews
 from realtime.rooms import AUDIENCES, Audience, Channel, Place, Room
+from realtime.starts import Start, read_start
 from router import places
 from router.actions import Action, Argument, Route
 from router.envelope import Json, JsonObject, Request
@@ -30,9 +33,17 @@ _CHOICE: Final = (
         "string",
         "`all` (default): documents that match or match no longer; `in`, `out`, `none`.",
     ),
+    Argument(
+        "from",
+        "string",
+        "`now` (default); `snapshot`: the documents that match, then what happens to them; or a "
+        "position, `<seq>` or `<feed>:<seq>`: everything since. `now` makes the answer tell one.",
+    ),
     Argument("users", "string", "Others who come and go: `all`, `in`, `out`, `none` (default)."),
 )
-_JOINED: Final = "`{roomId, channel}`; notifications carry the channel as `room`, on MQTT as topic"
+_JOINED: Final = (
+    "`{roomId, channel, feed?, seq?}`; notifications carry the channel as `room`, on MQTT as topic"
+)
 _ROOM_ERRORS: Final = (
     "api.assert.body_required",
     "api.assert.missing_argument",
@@ -43,6 +54,8 @@ _LISTEN_ERRORS: Final = (
     "core.realtime.invalid_scope",
     "core.realtime.invalid_users",
     "core.realtime.too_many_rooms",
+    "api.assert.invalid_argument",
+    "trivium.feed.gone",
     "trivium.unsupported.feature",
 )
 
@@ -54,6 +67,7 @@ class Realtime:
     storage: Storage
     notifier: Notifier
     reviews: Reviews
+    past: Past
     settings: RealtimeSettings
     specifications: Specifications
 
@@ -62,17 +76,22 @@ class Realtime:
         place = (request.name("index"), request.name("collection"))
         content = request.body_object()
         scope, users = _choice(request)
-        _check_start(request)
         limits = FilterLimits(self.settings.filter_conditions, self.settings.filter_depth)
         form = normal_form(content, limits)
-        return _joined(self.notifier.subscribe(request, place, form, users=users, scope=scope))
+        start = await read_start(request.args.get("from"), self.storage)
+        hold = None if start is None else Hold()
+        joined = self.notifier.subscribe(request, place, form, users=users, scope=scope, hold=hold)
+        return self._begun(request, joined, hold, start)
 
     async def join(self, request: Request) -> Json:
         """Listen in a room that somebody has subscribed to."""
         room_id = request.body_name("roomId")
         scope, users = _choice(request)
+        start = await read_start(request.args.get("from"), self.storage)
+        hold = None if start is None else Hold()
         room = self.notifier.rooms.find(room_id)
-        return _joined(self.notifier.join(request, room, users=users, scope=scope))
+        joined = self.notifier.join(request, room, users=users, scope=scope, hold=hold)
+        return self._begun(request, joined, hold, start)
 
     async def unsubscribe(self, request: Request) -> Json:
         """Listen in a room no longer."""
@@ -109,6 +128,20 @@ class Realtime:
         """What is wrong with a message, which isn't sent; its collection need not exist."""
         place, content = _message(request)
         return await self.specifications.verdict(place, content, request.string("_id", None))
+
+    def _begun(
+        self,
+        request: Request,
+        joined: tuple[Room, Channel],
+        hold: Hold | None,
+        start: Start | None,
+    ) -> JsonObject:
+        room, channel = joined
+        answer: JsonObject = {"channel": channel.name, "roomId": room.id}
+        if hold is None or start is None:
+            return answer
+        self.past.tell(request, joined, hold, start)
+        return {**answer, "feed": self.storage.feed, "seq": start.after}
 
     def _room_place(self, request: Request) -> Sequence[places.Place]:
         body = request.body
@@ -233,12 +266,6 @@ def _message_key(request: Request) -> Hashable | None:
     return ("publish", request.index, request.collection)
 
 
-def _check_start(request: Request) -> None:
-    # Better than to begin later than was asked for, and to lose what lies between.
-    if request.string("from", "now") != "now":
-        raise RouterError("trivium.unsupported.feature", "A subscription `from` the past")
-
-
 def _choice(request: Request) -> tuple[Audience, Audience]:
     scope = _audience(request, "scope", "all", "core.realtime.invalid_scope")
     return scope, _audience(request, "users", "none", "core.realtime.invalid_users")
@@ -250,8 +277,3 @@ def _audience(request: Request, name: str, default: Audience, refusal: str) -> A
         if given == audience:
             return audience
     raise RouterError(refusal)
-
-
-def _joined(joined: tuple[Room, Channel]) -> JsonObject:
-    room, channel = joined
-    return {"channel": channel.name, "roomId": room.id}

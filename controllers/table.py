@@ -41,6 +41,7 @@ from controllers.specifications import SpecificationActions
 from controllers.tokens import TokenActions
 from controllers.validation.registry import Specifications
 from realtime.notifier import Notifier
+from realtime.past import Past
 from realtime.reviews import Reviews
 from router.actions import Action, ActionTable
 from router.envelope import JsonObject
@@ -76,6 +77,7 @@ class Surroundings:
     statistics: Statistics
     notifier: Notifier
     reviews: Reviews
+    past: Past
     node: str
     version: str
     leaving: asyncio.Event
@@ -128,7 +130,9 @@ def _server(around: Surroundings, table: ActionTable) -> tuple[Action, ...]:
 
 def _realtime(around: Surroundings, specifications: Specifications) -> Realtime:
     settings = around.settings.realtime
-    return Realtime(around.storage, around.notifier, around.reviews, settings, specifications)
+    return Realtime(
+        around.storage, around.notifier, around.reviews, around.past, settings, specifications
+    )
 
 
 def _people(around: Surroundings, table: ActionTable) -> tuple[Action, ...]:

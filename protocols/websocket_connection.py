@@ -133,6 +133,11 @@ class WebSocketConnection:
         """Whether messages can still be sent."""
         return self._open
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait until the client reads them."""
+        return self._transport.get_write_buffer_size()
+
     def send(self, payload: bytes, *, is_text: bool = True) -> None:
         """Send a message in one frame; dropped quietly once the connection is closing."""
         if not self._open:

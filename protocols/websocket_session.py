@@ -115,6 +115,14 @@ class WebSocketSession:
         """Close the connection, since its client may be here no longer."""
         self.wire.close(POLICY_VIOLATION, reason)
 
+    def unsent(self) -> int:
+        """Bytes that wait until the client reads them."""
+        return self.wire.unsent
+
+    def hears(self, channel: str) -> bool:  # noqa: ARG002 - every one
+        """Whether messages of a channel reach the client: as long as it is there."""
+        return self.wire.is_open
+
     def is_busy(self) -> bool:
         """Whether requests are being answered."""
         return bool(self._tasks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -76,11 +76,20 @@ class Deliveries:
 
     def send(self, event: str, channels: list[Channel], content: JsonObject) -> None:
         """Send a notification to all who listen on the channels by now."""
+        self._send(event, {each: tuple(each.listeners) for each in channels}, content)
+
+    def send_to(self, event: str, channel: Channel, connection: str, content: JsonObject) -> None:
+        """Send a notification to one who listens on the channel, or is held there."""
+        self._send(event, {channel: (connection,)}, content)
+
+    def _send(
+        self, event: str, addressees: Mapping[Channel, tuple[str, ...]], content: JsonObject
+    ) -> None:
         if not self._line and not self._is_heard(event):
-            for channel in channels:
-                self._notify(channel.name, list(channel.listeners), content)
+            for channel, listeners in addressees.items():
+                self._notify(channel.name, listeners, content)
             return
-        parcel = _Parcel(event, content, {each: tuple(each.listeners) for each in channels})
+        parcel = _Parcel(event, content, addressees)
         if len(self._line) >= self._limits.waiting:
             self._give_up(parcel)
             return
@@ -92,6 +101,11 @@ class Deliveries:
     def waiting(self) -> int:
         """How many notifications are in pipes, or wait for those before them."""
         return len(self._line)
+
+    async def eased(self, most: int) -> None:
+        """Return once no more than so many notifications wait for pipes."""
+        while len(self._line) > most and self._at_work:
+            await asyncio.wait(set(self._at_work), return_when=asyncio.FIRST_COMPLETED)
 
     async def close(self, timeout_s: float) -> None:
         """Wait for the pipes at work, at most so long; then drop what is left."""
@@ -109,7 +123,7 @@ class Deliveries:
         events = self.events
         return not events.is_silent and any(map(events.heard, (event, _EVERY, _PARTING)))
 
-    def _notify(self, channel: str, connections: list[str], content: JsonObject) -> None:
+    def _notify(self, channel: str, connections: Sequence[str], content: JsonObject) -> None:
         notification = Notification(channel, content)
         # A listener that is cut off leaves its rooms meanwhile.
         for connection in connections:
@@ -159,7 +173,7 @@ class Deliveries:
         try:
             for channel, listeners in parcel.addressees.items():
                 # Who has left since then is told nothing any more.
-                here = [connection for connection in listeners if connection in channel.listeners]
+                here = [one for one in listeners if one in channel.listeners or one in channel.held]
                 self._notify(channel.name, here, parcel.content)
         except Exception as error:  # noqa: BLE001 - a boundary: a pipe made what can't be sent
             request_id = parcel.given.get("requestId")

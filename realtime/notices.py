@@ -7,7 +7,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from realtime.rooms import Member, Place, Room
 from router.envelope import Json, JsonObject, Request
-from storage.contract import Write, Written
+from router.errors import RouterError
+from storage.contract import Document, Write, Written
 from storage.merge import paths
 from storage.stamps import STAMP
 
@@ -116,6 +117,56 @@ def of_subscription(room: Room, connection: str, member: Member) -> JsonObject:
         "index": room.place[0],
         "collection": room.place[1],
         "volatile": member.volatile,
+    }
+
+
+class Snapshot:
+    """What one subscriber is told of the documents that are there when it comes.
+
+    Until it is told the end, it has no position to go on from.
+    """
+
+    def __init__(self, request: Request, place: Place, position: JsonObject) -> None:
+        self._head: JsonObject = {
+            "status": 200,
+            "action": "snapshot",
+            "requestId": request.request_id,
+            "timestamp": _now_ms(),
+            "volatile": request.volatile,
+            "index": place[0],
+            "collection": place[1],
+            "controller": "realtime",
+            "protocol": request.connection.wire,
+            **position,
+        }
+        self._count = 0
+
+    def document(self, document: Document) -> JsonObject:
+        """One document, as it was at the position."""
+        self._count += 1
+        result: JsonObject = {
+            "_id": document.id,
+            "_source": document.source,
+            "_version": document.version,
+        }
+        return {**self._head, "type": "document", "event": "read", "scope": "in", "result": result}
+
+    def end(self) -> JsonObject:
+        """All documents have been told; the stream follows."""
+        return {**self._head, "type": "snapshot", "result": {"count": self._count}}
+
+
+def of_end(room: Room, error: RouterError) -> JsonObject:
+    """A subscription ends here, and why."""
+    return {
+        "type": "error",
+        "status": error.status,
+        "error": error.to_json(),
+        "timestamp": _now_ms(),
+        "index": room.place[0],
+        "collection": room.place[1],
+        "controller": "realtime",
+        "action": "subscribe",
     }
 
 

@@ -9,6 +9,7 @@ import structlog
 
 from realtime import notices
 from realtime.deliveries import DOCUMENT, USER, Deliveries
+from realtime.holds import Hold
 from realtime.koncorde.normal import NormalForm
 from realtime.notices import Direction, Happening
 from realtime.rooms import Audience, Channel, Member, Place, Room, Rooms
@@ -52,8 +53,12 @@ class Notifier:
         *,
         users: Audience,
         scope: Audience,
+        hold: Hold | None = None,
     ) -> tuple[Room, Channel]:
         """Let the request's connection into the room of a filter, and tell the others.
+
+        Args:
+            hold: Keeps from it what becomes of documents, until it has read what was before.
 
         Raises:
             RouterError: `core.realtime.too_many_rooms`; for a connection that is gone
@@ -61,10 +66,17 @@ class Notifier:
         """
         connection = self._open_connection(request)
         room, is_new = self.rooms.enter(place, form, connection, _member(request))
-        return room, self._listen(room, request, is_new=is_new, users=users, scope=scope)
+        channel = self._listen(room, request, room.channel(users, scope), is_new=is_new)
+        return room, self._held(channel, connection, hold)
 
     def join(
-        self, request: Request, room: Room, *, users: Audience, scope: Audience
+        self,
+        request: Request,
+        room: Room,
+        *,
+        users: Audience,
+        scope: Audience,
+        hold: Hold | None = None,
     ) -> tuple[Room, Channel]:
         """Let the request's connection into a room that is there, and tell the others.
 
@@ -73,7 +85,8 @@ class Notifier:
         """
         connection = self._open_connection(request)
         is_new = self.rooms.join(room, connection, _member(request))
-        return room, self._listen(room, request, is_new=is_new, users=users, scope=scope)
+        channel = self._listen(room, request, room.channel(users, scope), is_new=is_new)
+        return room, self._held(channel, connection, hold)
 
     def unsubscribe(self, request: Request, room_id: str) -> None:
         """Take the request's connection out of a room, and tell the others.
@@ -82,6 +95,10 @@ class Notifier:
             RouterError: `core.realtime.not_subscribed`.
         """
         self._leave(request.connection.id, room_id, request)
+
+    def leave(self, connection: str, room_id: str) -> None:
+        """Take a connection out of a room that it is in, and tell the others."""
+        self._leave(connection, room_id, None)
 
     def leave_all(self, connection: str) -> None:
         """Take a connection out of every room, and tell the others."""
@@ -124,6 +141,10 @@ class Notifier:
         document = source if key is None else {**source, "_id": key}
         self._tell(self._matching(place, document), "in", happening)
 
+    def tell_one(self, channel: Channel, connection: str, content: JsonObject) -> None:
+        """Tell one listener of a channel something that the others don't hear, or have heard."""
+        self.deliveries.send_to(DOCUMENT, channel, connection, content)
+
     # -- inside -------------------------------------------------------------------------
 
     def _open_connection(self, request: Request) -> str:
@@ -136,17 +157,22 @@ class Notifier:
             )
         raise RouterError("api.process.connection_dropped")
 
-    def _listen(
-        self, room: Room, request: Request, *, is_new: bool, users: Audience, scope: Audience
-    ) -> Channel:
+    def _listen(self, room: Room, request: Request, channel: Channel, *, is_new: bool) -> Channel:
         connection = request.connection.id
-        channel = room.channel(users, scope)
-        channel.listeners[connection] = None
+        if connection not in channel.held:
+            channel.listeners[connection] = None
         if is_new:
             self._tell_application(_CAME, room, connection, room.members[connection])
         # Whoever comes first finds nobody to be told.
         if is_new and len(room.members) > 1:
             self._tell_of_user(room, "in", room.members[connection], request)
+        return channel
+
+    @staticmethod
+    def _held(channel: Channel, connection: str, hold: Hold | None) -> Channel:
+        if hold is not None:
+            channel.listeners.pop(connection, None)
+            channel.held[connection] = hold
         return channel
 
     def _leave(self, connection: str, room_id: str, request: Request | None) -> None:
@@ -164,7 +190,7 @@ class Notifier:
         channels = [each for each in room.channels.values() if each.hears_of_user(direction)]
         if channels:
             content = notices.of_user(room, direction, member, request)
-            self.deliveries.send(USER, channels, content)
+            self._send(USER, channels, content)
 
     def _tell_of(self, write: Write, written: Written) -> None:
         place = (write.index, write.collection)
@@ -177,8 +203,8 @@ class Notifier:
         if written.seq is not None:
             position = {"feed": self._feed(), "seq": written.seq}
         happening = notices.of_write(write, written, position)
-        self._tell(after, "in", happening)
-        self._tell(left, "out", happening)
+        self._tell(after, "in", happening, written.seq)
+        self._tell(left, "out", happening, written.seq)
 
     def _with_id(self, place: Place, written: Written, source: JsonObject) -> dict[Room, None]:
         return self._matching(place, {**source, "_id": written.id})
@@ -188,7 +214,11 @@ class Notifier:
         return {} if rooms is None else rooms.match(document)
 
     def _tell(
-        self, rooms: dict[Room, None] | list[Room], direction: Direction, happening: Happening
+        self,
+        rooms: dict[Room, None] | list[Room],
+        direction: Direction,
+        happening: Happening,
+        seq: int | None = None,
     ) -> None:
         channels = [
             channel
@@ -197,7 +227,21 @@ class Notifier:
             if channel.hears_of_document(direction)
         ]
         if channels:
-            self.deliveries.send(DOCUMENT, channels, happening.seen(direction))
+            self._send(DOCUMENT, channels, happening.seen(direction), seq)
+
+    def _send(
+        self, event: str, channels: list[Channel], content: JsonObject, seq: int | None = None
+    ) -> None:
+        for channel in channels:
+            for connection, hold in list(channel.held.items()):
+                if seq is None:  # it is not in the feed
+                    self.deliveries.send_to(event, channel, connection, content)
+                elif hold.is_over(seq):
+                    del channel.held[connection]
+                    channel.listeners[connection] = None
+                else:
+                    hold.take(seq, content)
+        self.deliveries.send(event, channels, content)
 
 
 def _member(request: Request) -> Member:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from realtime.holds import Hold
 from realtime.koncorde.index import Index
 from realtime.koncorde.normal import NormalForm
 from router.envelope import Json, JsonObject, User
@@ -33,12 +34,14 @@ class Channel:
         users: Which comings and goings of others it hears of.
         scope: Whether it hears of documents that come in, go out, both or neither.
         listeners: Ids of connections.
+        held: Those who still read what happened before.
     """
 
     name: str
     users: Audience
     scope: Audience
     listeners: dict[str, None] = field(default_factory=dict)
+    held: dict[str, Hold] = field(default_factory=dict)
 
     def hears_of_user(self, direction: Literal["in", "out"]) -> bool:
         """Whether it is told that somebody came or went."""
@@ -67,11 +70,13 @@ class Room:
     """All who listen to documents of one place that match one filter.
 
     Attributes:
+        form: The filter.
         members: By the id of their connection.
     """
 
     id: str
     place: Place
+    form: NormalForm
     channels: dict[str, Channel] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
 
@@ -85,14 +90,19 @@ class Room:
 
     def heard_on(self, connection: str) -> list[str]:
         """The names of the channels that a connection listens to."""
-        return [each.name for each in self.channels.values() if connection in each.listeners]
+        return [
+            each.name
+            for each in self.channels.values()
+            if connection in each.listeners or connection in each.held
+        ]
 
     def forget(self, connection: str) -> None:
         """Take a connection out of the room and all its channels."""
         del self.members[connection]
         for channel in list(self.channels.values()):
             channel.listeners.pop(connection, None)
-            if not channel.listeners:
+            channel.held.pop(connection, None)
+            if not channel.listeners and not channel.held:
                 del self.channels[channel.name]
 
 
@@ -174,7 +184,7 @@ class Rooms:
             return room, self.join(room, connection, member)
         if len(self._rooms) >= self._most:
             raise RouterError("core.realtime.too_many_rooms")
-        room = Room(room_id, place)
+        room = Room(room_id, place, form)
         self.join(room, connection, member)
         self._rooms[room_id] = room
         if place not in self._places:

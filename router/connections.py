@@ -49,6 +49,13 @@ class Sink(Protocol):
     def expel(self, reason: str) -> None:
         """Close the connection, since its client may be here no longer."""
 
+    def unsent(self) -> int:
+        """Bytes that wait until the client reads them."""
+
+    def hears(self, channel: str) -> bool:
+        """Whether messages of a channel reach the client now; if not, the wire says by
+        `Connections.subscribed` when that may have changed."""
+
 
 class Connections:
     """Every connection that stays open between requests: WebSocket and MQTT, not HTTP."""
@@ -59,6 +66,7 @@ class Connections:
         self._signed_out_listeners: list[Callable[[str], None]] = []
         self._moved_listeners: list[Callable[[str, str], None]] = []
         self._parted_listeners: list[Callable[[str, str], Iterable[str]]] = []
+        self._subscribed_listeners: list[Callable[[str], None]] = []
 
     def __contains__(self, id: str) -> bool:
         return id in self._sinks
@@ -75,6 +83,7 @@ class Connections:
         self._sinks[older_id] = self._sinks.pop(id)
         for listener in self._moved_listeners:
             listener(id, older_id)
+        self.subscribed(older_id)
 
     def parted(self, id: str, user_id: str) -> set[str]:
         """The client of a connection that goes on without it is away: only what it was let in to
@@ -107,6 +116,21 @@ class Connections:
         if sink is not None:
             sink.expel(reason)
 
+    def unsent(self, id: str) -> int:
+        """Bytes that a connection has not read yet."""
+        sink = self._sinks.get(id)
+        return 0 if sink is None else sink.unsent()
+
+    def hears(self, id: str, channel: str) -> bool:
+        """Whether messages of a channel reach the client of a connection."""
+        sink = self._sinks.get(id)
+        return sink is not None and sink.hears(channel)
+
+    def subscribed(self, id: str) -> None:
+        """What channels the client of a connection hears may have changed."""
+        for listener in self._subscribed_listeners:
+            listener(id)
+
     def signed_out(self, id: str) -> None:
         """The token that a connection used last has ended: what it was let in to ends, too."""
         for listener in self._signed_out_listeners:
@@ -124,6 +148,10 @@ class Connections:
         """Call the listener with the id of each connection whose client is away and the user whom
         it stays for; it answers with the names of the channels that it ends."""
         self._parted_listeners.append(listener)
+
+    def on_subscribed(self, listener: Callable[[str], None]) -> None:
+        """Call the listener with the id of each connection that may hear more channels."""
+        self._subscribed_listeners.append(listener)
 
     def on_signed_out(self, listener: Callable[[str], None]) -> None:
         """Call the listener with the id of each connection whose subscriptions are to end."""

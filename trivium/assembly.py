@@ -23,6 +23,7 @@ from protocols.mqtt import MqttListener
 from protocols.websocket import WebSocketWire
 from realtime.deliveries import Deliveries, PipeLimits
 from realtime.notifier import Notifier
+from realtime.past import Past
 from realtime.reviews import Reviews
 from realtime.rooms import Rooms
 from router.admission import Admission
@@ -95,6 +96,7 @@ class Core:
         )
         self.deliveries = make_deliveries(settings, self.connections, self.events)
         self.notifier = make_notifier(settings, self.storage, self.deliveries)
+        self.past = Past(self.storage, self.notifier, self.connections)
         self.reviews = Reviews(self.notifier, self.authority, lambda *name: self.table.find(*name))  # noqa: PLW0108 - made below
         self.register.directory.on_change(self.reviews.due)
         self.audit = make_recorder(settings, has_data=storage is None)
@@ -119,6 +121,7 @@ class Core:
             statistics=self.statistics,
             notifier=self.notifier,
             reviews=self.reviews,
+            past=self.past,
             audit=self.audit,
             node=self.node,
             version=VERSION,

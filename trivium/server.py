@@ -155,6 +155,7 @@ class Server:
                 undo.push_async_callback(store.close)
             undo.callback(self.core.register.close)
             undo.push_async_callback(self.core.reviews.close)
+            undo.push_async_callback(self.core.past.close)
             await self._prepare()
             self._check_host()
             await undo.enter_async_context(self.core.entrance.kept())

@@ -32,6 +32,14 @@ class Away:
         if qos:
             self._state.deliver(message_of(notification, qos, self._node))
 
+    def unsent(self) -> int:
+        """Nothing that the client could read by now."""
+        return 0
+
+    def hears(self, channel: str) -> bool:  # noqa: ARG002 - none
+        """Whether the client hears a channel: not before it comes back."""
+        return False
+
     def expel(self, reason: str) -> None:  # noqa: ARG002 - the client learns it when it comes
         """End the session, since its client may be here no longer."""
         self._end(self._state)

@@ -55,6 +55,9 @@ class Host(Protocol):
     def left(self, connection: MqttConnection) -> None:
         """Its client is gone; what it sent may still be to be done."""
 
+    def subscribed(self, connection: MqttConnection) -> None:
+        """Its client has subscribed to topics."""
+
     def closed(self, connection: MqttConnection) -> None:
         """It is gone, with all that it sent."""
 
@@ -188,6 +191,14 @@ class MqttConnection(asyncio.Protocol):
         """Close the connection, since its client may be here no longer."""
         self.end(Reason.NOT_AUTHORIZED, reason)
 
+    def unsent(self) -> int:
+        """Bytes that wait until the client reads them, or acknowledges those before them."""
+        return self._unsent()
+
+    def hears(self, channel: str) -> bool:
+        """Whether messages of a channel reach the client: it has subscribed to its topic."""
+        return self._session.hears(channel)
+
     def pause(self) -> None:
         """Let no more requests in; those at work go on."""
         self._session.pause()
@@ -230,6 +241,9 @@ class MqttConnection(asyncio.Protocol):
         if session.knock is not None:
             knock, session.knock = session.knock, None
             self._host.admit(self, session.connection, knock)
+        if session.has_subscribed:
+            session.has_subscribed = False
+            self._host.subscribed(self)
 
     def _run(self, session: Session) -> None:
         for job in session.jobs:

@@ -176,6 +176,10 @@ class MqttListener:
         if not connection.is_kept:
             self._open.closed(connection.id, connection)
 
+    def subscribed(self, connection: MqttConnection) -> None:
+        """Its client has subscribed to topics."""
+        self._open.subscribed(connection.id)
+
     def closed(self, connection: MqttConnection) -> None:
         """It is gone, with all that it sent."""
         self._connections.discard(connection)

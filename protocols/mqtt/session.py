@@ -16,6 +16,7 @@ from protocols.codec.mqtt.packets import (
     Packet,
     Pingreq,
     Pingresp,
+    Subscribe,
 )
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
@@ -66,6 +67,7 @@ class Session:
         is_paused: Nothing should be read from the client until answers have been made.
         is_behind: There is more to read; call `go_on` when others have had their turn.
         is_hurried: `deadline` has come nearer; the caller resets this.
+        has_subscribed: Whether it has, since the caller reset this.
         said_goodbye: Whether the client itself ended the connection.
     """
 
@@ -80,6 +82,7 @@ class Session:
         "_terms",
         "_writer",
         "connection",
+        "has_subscribed",
         "is_behind",
         "is_connected",
         "is_ended",
@@ -112,6 +115,7 @@ class Session:
         self.is_paused = False
         self.is_behind = False
         self.is_hurried = True
+        self.has_subscribed = False
         self.said_goodbye = False
         self.refused: list[str] = []
         self._writer = Writer(self.refused)
@@ -186,6 +190,10 @@ class Session:
         qos = self._state.subscriptions.qos(notification.channel)
         if qos is not None or notification.is_direct:
             self._exchange.answers.notify(notification, qos or 0)
+
+    def hears(self, topic: str) -> bool:
+        """Whether the client listens to a topic."""
+        return self.is_connected and self._state.subscriptions.qos(topic) is not None
 
     def admitted(self, knock: Knock, bearer: Bearer | None, now: float) -> None:
         """The credentials of the CONNECT are good: let the client in, read on."""
@@ -270,6 +278,7 @@ class Session:
             handler(self, packet)
             return
         self._exchange.handle(packet)
+        self.has_subscribed |= kind is Subscribe
         if self._exchange.at_work >= self._terms.requests_per_connection:
             self.is_paused = True
 

@@ -129,9 +129,10 @@ class Device:
         self.paho.client.connect_async("127.0.0.1", port)
         self.paho.client.loop_start()
 
-    async def subscribe(self, body: Any, qos: int) -> Any:
+    async def subscribe(self, body: Any, qos: int, **more: Any) -> Any:
         assert (await self.paho.take(self.paho.connected))[0] == 0
-        joined = await self.ask(controller="realtime", action="subscribe", body=body, **PLACE)
+        request = {"controller": "realtime", "action": "subscribe", "body": body, **PLACE, **more}
+        joined = await self.ask(**request)
         self.paho.client.subscribe(joined["channel"], qos=qos)
         (code,) = await self.paho.take(self.paho.subscribed)
         assert code.value == qos
@@ -176,6 +177,43 @@ async def test_paho(server: Server, version: MQTTProtocolVersion, qos: int) -> N
         await device.close()
         while (await ask(socket, **count))["count"]:
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("start", ["0", "snapshot"])
+@pytest.mark.parametrize("version", [MQTTProtocolVersion.MQTTv311, MQTTProtocolVersion.MQTTv5])
+async def test_paho_from_the_past(server: Server, version: MQTTProtocolVersion, start: str) -> None:
+    write = {"controller": "document", "action": "createOrReplace", "_id": "a", **PLACE}
+    async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as socket:
+        for n in range(3):
+            await ask(socket, **write, body={"n": n})
+        device = Device(version, server.mqtt_port)
+        joined = await device.subscribe({}, 1, **{"from": start})
+        await ask(socket, **write, body={"n": 3})
+        expected = [0, 1, 2, 3] if start == "0" else [2, None, 3]
+        for n in expected:
+            message = await device.paho.take(device.paho.messages)
+            assert (message.topic, message.qos) == (joined["channel"], 1)
+            notice = json.loads(message.payload)
+            assert notice["result"].get("_source", {}).get("n") == n
+            assert notice["seq"] >= joined["seq"]
+        await device.close()
+
+
+async def test_a_browser_goes_on_from_where_it_was_cut(server: Server) -> None:
+    write = {"controller": "document", "action": "createOrReplace", "_id": "a", **PLACE}
+    subscribe = {"controller": "realtime", "action": "subscribe", "body": {}, **PLACE}
+    url = f"ws://127.0.0.1:{server.port}/"
+    async with websockets.connect(url) as writer:
+        async with websockets.connect(url) as socket:
+            await ask(socket, **subscribe)
+            await ask(writer, **write, body={"n": 0})
+            seen = json.loads(await socket.recv())
+        for n in range(1, 200):
+            await ask(writer, **write, body={"n": n})
+        async with websockets.connect(url) as socket:
+            await ask(socket, **subscribe, **{"from": f"{seen['feed']}:{seen['seq']}"})
+            for n in range(1, 200):
+                assert json.loads(await socket.recv())["result"]["_source"]["n"] == n
 
 
 async def test_a_topic_tells_only_the_connection_that_may_listen(server: Server) -> None:

@@ -15,6 +15,7 @@ from controllers import Surroundings, build_table
 from controllers.device_manager.engines import Engines
 from controllers.device_manager.models import AssetModel, Models, Slot
 from realtime.notifier import Notifier
+from realtime.past import Past
 from realtime.reviews import Reviews
 from router.admission import Admission
 from router.connections import Connections
@@ -161,6 +162,7 @@ async def in_process(
     notifier = make_notifier(settings, store, deliveries)
     reviews = Reviews(notifier, authority, lambda *name: table.find(*name))  # noqa: PLW0108 - made below
     register.directory.on_change(reviews.due)
+    past = Past(store, notifier, connections)
     table = build_table(
         Surroundings(
             storage=store,
@@ -174,6 +176,7 @@ async def in_process(
             statistics=Statistics(load, settings.statistics),
             notifier=notifier,
             reviews=reviews,
+            past=past,
             node="node-1",
             version="1.2.3",
             leaving=asyncio.Event(),
@@ -188,6 +191,7 @@ async def in_process(
         memory=store,
     )
     yield InProcess(store, events, engines, router, register, notifier, load, connections)
+    await past.close()
     await reviews.close()
     register.close()
     if own is not None:

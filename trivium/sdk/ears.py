@@ -18,6 +18,8 @@ from router.envelope import JsonObject
 Callback: TypeAlias = "Callable[[JsonObject], object | Awaitable[object]]"
 OnEnd: TypeAlias = Callable[[str], object]
 
+_TYPICAL_BYTES: Final = 1_024
+
 _log: Final = structlog.get_logger("trivium.app")
 
 
@@ -65,6 +67,14 @@ class Ear:
         self.close()
         if self._on_end is not None:
             asyncio.get_running_loop().call_soon(self._on_end, reason)
+
+    def unsent(self) -> int:
+        """What waits for the callback, each notification counted as if it had so many bytes."""
+        return len(self._waiting) * _TYPICAL_BYTES
+
+    def hears(self, channel: str) -> bool:  # noqa: ARG002 - there is one
+        """Whether messages of a channel reach the callback: always."""
+        return True
 
     def close(self) -> None:
         """Call the callback no more; what it is at goes on."""

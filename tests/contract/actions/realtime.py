@@ -54,6 +54,14 @@ def _choices(ask: Payload) -> list[Step]:
     ]
 
 
+def _starts(ask: Payload) -> list[Step]:
+    return [
+        _refused({**ask, "from": "17000"}, "trivium.feed.gone", "from the future", 410),
+        _refused({**ask, "from": "x:1"}, "trivium.feed.gone", "from another feed", 410),
+        _refused({**ask, "from": "once"}, "api.assert.invalid_argument", "from once"),
+    ]
+
+
 REALTIME: list[Step] = [
     Step(
         about="nobody listens",
@@ -65,6 +73,7 @@ REALTIME: list[Step] = [
     Step(about="an empty room", ask=OF_A_ROOM[0], sees=lambda result: result == {"count": 0}),
     _refused(JOIN, "core.realtime.room_not_found", "of no room", 404),
     *_choices(JOIN),
+    *_starts(JOIN),
     *(step for ask in OF_A_ROOM for step in _of_a_room(ask)),
     *_asserting(PUBLISH, ("index", "collection")),
     Step(
@@ -76,5 +85,5 @@ REALTIME: list[Step] = [
     *_asserting(SUBSCRIBE, ("index", "collection")),
     *_choices(SUBSCRIBE),
     _refused({**SUBSCRIBE, "body": {"nope": 1}}, "api.assert.koncorde_dsl_error", "badly"),
-    _refused({**SUBSCRIBE, "from": "17"}, "trivium.unsupported.feature", "from the past", 501),
+    *_starts(SUBSCRIBE),
 ]

@@ -221,6 +221,7 @@ NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
             ("realtime", "subscribe", "core.realtime.too_many_rooms"),
             ("realtime", "join", "core.realtime.too_many_rooms"),
             ("realtime", "join", "trivium.unsupported.feature"),
+            ("realtime", "subscribe", "trivium.unsupported.feature"),
             ("realtime", "unsubscribe", "core.realtime.not_subscribed"),
         ],
         "tests/unit/controllers/test_realtime.py: not every wire can subscribe",

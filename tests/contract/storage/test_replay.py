@@ -111,10 +111,10 @@ async def test_any_history_is_told_as_it_was(storage: Storage, steps: list[Any])
     heard: list[Any] = []
     since = await storage.newest()
     storage.listen(lambda _, written: heard.append(written))
-    for verb, id, content in steps:
+    for verb, key, content in steps:
         fields = ("a", "b.x") if verb == "delete_fields" else ()
         given = {} if fields else content
-        await outcome(storage.write(a_write(verb, id, given, fields=fields)))
+        await outcome(storage.write(a_write(verb, key, given, fields=fields)))
     for change, told in zip(await storage.changes(since), heard, strict=True):
         _, again = retold(change, await storage.before(change))
         assert (again.previous, again.source, again.version) == (

@@ -35,6 +35,12 @@ class Ear:
         self._lab.connections.closed(self.id)
         self.changed.set()
 
+    def unsent(self) -> int:
+        return 0
+
+    def hears(self, channel: str) -> bool:
+        return bool(channel)
+
     async def has(self, count: int) -> list[Any]:
         async with asyncio.timeout(10):
             while len(self.heard) < count and not self.expelled:

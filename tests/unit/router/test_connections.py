@@ -20,6 +20,12 @@ class Listener:
     def expel(self, reason: str) -> None:
         self.reason = reason
 
+    def unsent(self) -> int:
+        return 7
+
+    def hears(self, channel: str) -> bool:
+        return channel == "channel"
+
 
 @pytest.fixture
 def listener() -> Listener:
@@ -76,3 +82,16 @@ def test_a_message_is_encoded_once_for_each_form() -> None:
     message = Notification("channel", {})
     assert [message.encoded(form, encode) for form in ("a", "b", "a", "b")] == [b"bytes"] * 4
     assert made == ["channel", "channel"]
+
+
+def test_it_tells_what_a_client_hears_and_has_not_read(connections: Connections) -> None:
+    assert (connections.unsent("c1"), connections.unsent("c2")) == (7, 0)
+    heard = [connections.hears(*each) for each in (("c1", "channel"), ("c1", "x"), ("c2", "x"))]
+    assert heard == [True, False, False]
+
+
+def test_it_tells_of_clients_that_have_subscribed(connections: Connections) -> None:
+    told: list[str] = []
+    connections.on_subscribed(told.append)
+    connections.subscribed("c1")
+    assert told == ["c1"]

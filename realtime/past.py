@@ -1,0 +1,188 @@
+"""Listeners that begin in the past: told what happened since, until they hear all of it live."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from realtime import notices
+from realtime.holds import Hold
+from realtime.notifier import Notifier
+from realtime.rooms import Channel, Room
+from realtime.snapshots import Snapshot
+from realtime.starts import Start
+from realtime.states import Recounting
+from router.connections import Connections, Notification
+from router.envelope import Request
+from router.errors import RouterError
+from storage.contract import Storage
+
+_log: Final = structlog.get_logger("trivium.realtime")
+
+PAGE: Final = 100
+"""Rows of the feed that are read at once for one listener."""
+
+MOST_UNSENT: Final = 65_536
+"""Bytes that a listener may have unread before the next thing of the past is sent to it."""
+
+PATIENCE_S: Final = 10.0
+"""How long a listener may read nothing of what it was sent."""
+
+_MOST_IN_PIPES: Final = 1_000
+"""Notifications that wait for the application's pipes before the past goes on."""
+
+_LOOK_EVERY_S: Final = 0.02
+_TOO_SLOW: Final = "the client reads too slowly; it may come back and go on from where it was"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Listener:
+    """Who reads the past, and where it will hear the rest."""
+
+    connection: str
+    room: Room
+    channel: Channel
+    hold: Hold
+    request: Request
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it still waits for the end of the past."""
+        return self.channel.held.get(self.connection) is self.hold
+
+
+class _LeftError(Exception):
+    """The listener has gone, or has begun again elsewhere."""
+
+
+class Past:
+    """Reads the feed for listeners who begin in it, a page at a time, as fast as they take it."""
+
+    def __init__(self, storage: Storage, notifier: Notifier, connections: Connections) -> None:
+        self._storage = storage
+        self._notifier = notifier
+        self._connections = connections
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._heard: dict[str, asyncio.Event] = {}
+        connections.on_subscribed(self._has_subscribed)
+        connections.on_closed(self._has_subscribed)
+
+    def tell(
+        self, request: Request, joined: tuple[Room, Channel], hold: Hold, start: Start
+    ) -> None:
+        """Tell a listener that is held everything behind a position, then let it hear the rest.
+
+        Begins once the answer to the request is on its way, and the client can hear it.
+        """
+        room, channel = joined
+        listener = _Listener(request.connection.id, room, channel, hold, request)
+        answering = asyncio.current_task()
+        answered = asyncio.Event()
+        if answering is None or request.connection.wire == "internal":
+            answered.set()
+        else:
+            # Each wire sends the answer in the task that dispatched the request.
+            answering.add_done_callback(lambda _: answered.set())
+        task = asyncio.create_task(self._run(listener, start, answered), name="past of a listener")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop telling."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- inside -------------------------------------------------------------------------
+
+    async def _run(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
+        try:
+            await answered.wait()
+            await self._until_it_hears(listener)
+            if start.is_snapshot:
+                await self._show(listener, start.after)
+            await self._recount(listener, start.after)
+        except _LeftError:
+            return
+        except RouterError as error:
+            self._end(listener, error)
+        except Exception as error:  # noqa: BLE001 - a boundary: nobody awaits the task
+            _log.error("the past could not be told", exc_info=error)
+            self._end(listener, RouterError("core.fatal.unexpected_error", type(error).__name__))
+
+    async def _recount(self, listener: _Listener, after: int) -> None:
+        recounting = Recounting(self._storage, listener.room, listener.channel)
+        hold = listener.hold
+        while True:
+            hold.begin()
+            changes = await self._storage.changes(after, PAGE)
+            for change in changes:
+                content = await recounting.tell(change)
+                if content is not None:
+                    await self._keep_pace(listener)
+                    self._notifier.tell_one(listener.channel, listener.connection, content)
+                after = change.seq
+            _check(listener)
+            if len(changes) < PAGE and not hold.has_overflowed:
+                break
+        for content in hold.end(after):
+            self._notifier.tell_one(listener.channel, listener.connection, content)
+
+    async def _show(self, listener: _Listener, seq: int) -> None:
+        room, channel, request = listener.room, listener.channel, listener.request
+        matches = Recounting(self._storage, room, channel).matches
+        snapshot = notices.Snapshot(request, room.place, {"feed": self._storage.feed, "seq": seq})
+        if channel.hears_of_document("in"):
+            async for documents in Snapshot(self._storage, room.place, seq).pages():
+                for document in documents:
+                    if matches(document.id, document.source):
+                        await self._keep_pace(listener)
+                        content = snapshot.document(document)
+                        self._notifier.tell_one(channel, listener.connection, content)
+                _check(listener)
+        self._notifier.tell_one(channel, listener.connection, snapshot.end())
+
+    async def _until_it_hears(self, listener: _Listener) -> None:
+        """Wait until the client listens to the channel, which it can't know before the answer."""
+        connection, channel = listener.connection, listener.channel.name
+        while not self._connections.hears(connection, channel):
+            _check(listener)
+            await self._heard.setdefault(connection, asyncio.Event()).wait()
+        _check(listener)
+
+    def _has_subscribed(self, connection: str) -> None:
+        event = self._heard.pop(connection, None)
+        if event is not None:
+            event.set()
+
+    async def _keep_pace(self, listener: _Listener) -> None:
+        """Wait until the client has read most of what it was sent; cut it off if it doesn't."""
+        await self._until_it_hears(listener)  # an MQTT client may be away for a while
+        await self._notifier.deliveries.eased(_MOST_IN_PIPES)
+        least = unsent = self._connections.unsent(listener.connection)
+        waited_s = 0.0
+        while unsent > MOST_UNSENT:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            waited_s += _LOOK_EVERY_S
+            unsent = self._connections.unsent(listener.connection)
+            if unsent < least:
+                least, waited_s = unsent, 0.0
+            elif waited_s > PATIENCE_S:
+                self._connections.expel(listener.connection, _TOO_SLOW)
+        _check(listener)
+
+    def _end(self, listener: _Listener, error: RouterError) -> None:
+        if listener.is_here:
+            content = notices.of_end(listener.room, error)
+            notification = Notification(listener.channel.name, content)
+            self._connections.notify(listener.connection, notification)
+            self._notifier.leave(listener.connection, listener.room.id)
+
+
+def _check(listener: _Listener) -> None:
+    if not listener.is_here:
+        raise _LeftError
