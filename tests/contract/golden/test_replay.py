@@ -12,6 +12,7 @@ import pytest
 import websockets
 
 from tests.contract.golden.differences import BY_CHANCE, DIFFERENT, LEFT_OUT, UNRECORDED
+from tests.contract.golden.mqtt_sessions import NOTIFIED, sessions
 from tests.contract.golden.replay import OurTokens, differences, exchanges
 from tests.support.fleet import fleet_app, fleet_settings
 from tests.support.wires import HttpWire, MqttWire
@@ -45,6 +46,8 @@ def judge(wire: str, found: dict[str, list[str]]) -> None:
     needless = [name for name, lines in found.items() if not lines and name in explained]
     if unexplained or needless:
         pytest.fail("\n".join(["unexplained:", *unexplained, "no longer so:", *needless]))
+    recorded = {exchange["name"] for exchange in exchanges(wire)}
+    assert recorded - found.keys() == recorded & LEFT_OUT.keys()
 
 
 async def test_http(peopled: Server) -> None:
@@ -103,9 +106,7 @@ async def test_mqtt(peopled: Server) -> None:
     wire = await MqttWire(peopled.mqtt_port).open()
     try:
         for exchange in exchanges("mqtt"):
-            if exchange["name"] in LEFT_OUT or "publish" not in exchange:
-                continue
-            if not exchange["received"]:
+            if "publish" not in exchange or exchange["name"] == NOTIFIED:
                 continue
             recorded: dict[str, Any] = exchange["received"][0]["json"]
             sent = tokens.inside(exchange["publish"]["payload"])
@@ -114,7 +115,7 @@ async def test_mqtt(peopled: Server) -> None:
             found[exchange["name"]] = differences(recorded, answer)
     finally:
         await wire.close()
-    judge("mqtt", found)
+    judge("mqtt", {**found, **await sessions(peopled.mqtt_port)})
 
 
 async def test_restricted(server: Server) -> None:
