@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from protocols.codec import topics
 from protocols.codec.mqtt.packets import V5, Subscribe, Subscription, Unsubscribe
 from protocols.codec.mqtt.reasons import SUBACK_FAILURE, Reason
 from protocols.mqtt.terms import Terms
+from router import topics
 
 
 class Subscriptions:

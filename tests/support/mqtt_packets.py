@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from protocols.codec import topics
 from protocols.codec.mqtt import packets as p
 from protocols.codec.mqtt import reasons as r
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
+from router import topics
 
 SWITCH = st.integers(0, 1)
 TWO = st.integers(0, 65_535)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocols.codec import topics
 from protocols.codec.mqtt.fields import Fields
 from protocols.codec.mqtt.packets import (
     V3_1,
@@ -26,6 +25,7 @@ from protocols.codec.mqtt.reasons import (
     malformed,
     protocol_error,
 )
+from router import topics
 
 _NAMES: Final = {(b"MQIsdp", V3_1), (b"MQTT", V3_1_1), (b"MQTT", V5)}
 _RETURN_CODES_3: Final = frozenset(range(6))

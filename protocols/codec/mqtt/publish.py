@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, TypeVar
 
-from protocols.codec import topics
 from protocols.codec.mqtt.fields import Fields
 from protocols.codec.mqtt.packets import V5, Acknowledgement, Publish
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Place, Properties, read_properties
 from protocols.codec.mqtt.reasons import PacketError, Reason, malformed, protocol_error
+from router import topics
 
 A = TypeVar("A", bound=Acknowledgement)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocols.codec import topics
 from protocols.codec.mqtt.fields import Fields
 from protocols.codec.mqtt.packets import (
     V5,
@@ -23,6 +22,7 @@ from protocols.codec.mqtt.reasons import (
     malformed,
     protocol_error,
 )
+from router import topics
 
 MAX_FILTERS: Final = 1_000
 """Most filters read from one packet, so that no packet takes long to read. No precedent in the
