@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -16,6 +17,7 @@ from access.places import CONFIG, INDEX, KINDS, MAPPINGS, PROFILES, ROLES, USERS
 from access.profiles import Profile
 from access.rights import Grant, Rights
 from access.roles import Role
+from access.watched import Watched
 from router.envelope import ANONYMOUS, Json, JsonObject
 from router.errors import RouterError
 from storage.contract import Change, Document, Storage, Write
@@ -63,6 +65,7 @@ class Directory:
         self._admins: set[str] = set()
         self._rights: dict[tuple[str, ...], Rights] = {}
         self._accounts: OrderedDict[str, Account | None] = OrderedDict()
+        self._watched: WeakValueDictionary[str, Watched[Account | None]] = WeakValueDictionary()
         self._changed = 0
         self._listeners: list[Callable[[], None]] = []
 
@@ -106,6 +109,20 @@ class Directory:
             self._remember(id, account)
         return account
 
+    async def watch(self, id: str) -> Watched[Account | None]:
+        """The user of that id, to be asked for without waiting as long as this is held."""
+        found = self._watched.get(id)
+        if found is not None:
+            return found
+        async with self.lock:
+            # Nobody writes meanwhile, so that no change is missed.
+            [document] = await self._private.mget(INDEX, USERS, [id])
+            found = self._watched.get(id)
+            if found is None:
+                found = Watched(document, lambda document: self._account(id, document))
+                self._watched[id] = found
+        return found
+
     def rights(self, profile_ids: Sequence[str]) -> Rights:
         """What the holder of these profiles may do. Those that don't exist give nothing."""
         key = tuple(sorted(set(profile_ids)))
@@ -125,6 +142,7 @@ class Directory:
         """Take in a user, profile or role that was just written."""
         self._change(kind, document.id)
         if kind == USERS:
+            self._look(document.id, document)
             if standard.ADMIN in profile_ids_of(document.source):
                 self._admins.add(document.id)
         else:
@@ -134,6 +152,8 @@ class Directory:
         """Take in that a user, profile or role was just deleted."""
         self._change(kind, id)
         self._drop(kind, id)
+        if kind == USERS:
+            self._look(id, None)
 
     async def hear(self, changes: Sequence[Change]) -> None:
         """Take in what other routers wrote; what they changed is read anew.
@@ -161,8 +181,17 @@ class Directory:
             self._accounts.pop(id, None)
             self._admins.discard(id)
         else:
-            self._rights.clear()
-            self._accounts.clear()
+            self._forget_rights()
+
+    def _forget_rights(self) -> None:
+        self._rights.clear()
+        self._accounts.clear()
+        for watched in self._watched.values():
+            watched.forget()
+
+    def _look(self, id: str, document: Document | None) -> None:
+        if id in self._watched:
+            self._watched[id].learn(document)
 
     def _tell(self) -> None:
         for listener in self._listeners:
@@ -200,11 +229,14 @@ class Directory:
     async def _read(self) -> None:
         found = {kind: await self._all(kind) for kind in (ROLES, PROFILES)}
         admins = await self._all(USERS, Search(query=Terms("profileIds", (standard.ADMIN,))))
+        watched = [*self._watched]
+        users = await self._private.mget(INDEX, USERS, watched)
         self._changed += 1
         self.roles.clear()
         self.profiles.clear()
-        self._rights.clear()
-        self._accounts.clear()
+        self._forget_rights()
+        for name, user in zip(watched, users, strict=True):
+            self._look(name, user)
         for kind, documents in found.items():
             for document in documents:
                 self._take(kind, document)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+from access import topic_filters
 from access.roles import Role
+from access.topic_filters import Asker, Verb
 from router.actions import Action
 from router.envelope import Json, JsonObject
 from router.places import Place
@@ -71,6 +73,20 @@ class Rights:
             return False
         return reach.everywhere or all(map(reach.covers, places))
 
+    def topics(self, verb: Verb, asker: Asker) -> tuple[str, ...]:
+        """The filters of all topics that a client may publish on, or subscribe to.
+
+        A role that is bound to some collections of an index has no topics of that index.
+        """
+        name = (topic_filters.CONTROLLER, verb)
+        found: dict[str, None] = {}
+        for role, restriction in self._grants:
+            if role.allows([name]):
+                bound = None if restriction is None else _whole(restriction)
+                filters = role.topics.get(verb, topic_filters.default(bound))
+                found.update(dict.fromkeys(topic_filters.expand(filters, asker, bound)))
+        return tuple(found)
+
     def listed(self) -> list[Json]:
         """Every right as `{controller, action, index, collection, value}`; `*` stands for all."""
         found: dict[tuple[str, str, str, str], bool] = {}
@@ -105,6 +121,10 @@ def _reach(restrictions: Sequence[Restriction | None]) -> _Reach | None:
 
 def _together(one: Collections, other: Collections) -> Collections:
     return None if one is None or other is None else one | other
+
+
+def _whole(restriction: Restriction) -> list[str]:
+    return [index for index, collections in restriction.items() if collections is None]
 
 
 def _listed(restriction: Restriction | None) -> list[tuple[str, str]]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
+from access import topic_filters
 from access.natives import NATIVE
+from access.topic_filters import TopicFilters
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
 
@@ -18,10 +21,12 @@ _LOGIN: Final = ("auth", "login")
 
 
 class Role(NamedTuple):
-    """`controllers` says of each controller, or of `*`, which actions, or `*`, are allowed."""
+    """`controllers` says of each controller, or of `*`, which actions, or `*`, are allowed, and
+    `topics` which topics the actions of the controller `mqtt` are allowed for."""
 
     id: str
     controllers: Mapping[str, Actions]
+    topics: TopicFilters = MappingProxyType({})
 
     def allows(self, names: Sequence[tuple[str, str]]) -> bool:
         """Whether an action is allowed under any of its names.
@@ -47,7 +52,8 @@ def read(id: str, content: JsonObject) -> Role:
     controllers = _object(content.get("controllers"), "controllers")
     if not controllers:
         raise RouterError("api.assert.empty_argument", "body.controllers")
-    role = Role(id, {name: _actions(name, each) for name, each in controllers.items()})
+    allowed = {name: _actions(name, each) for name, each in controllers.items()}
+    role = Role(id, allowed, _topics(controllers.get(topic_filters.CONTROLLER)))
     if id == "anonymous" and not role.allows([_LOGIN]):
         raise RouterError("security.role.login_required")
     return role
@@ -70,6 +76,8 @@ def check_names(role: Role, known: Mapping[str, Collection[str]], *, force: bool
             _check_actions(role.id, controller, actions, ())
             continue
         names = {*known.get(controller, ()), *NATIVE.get(controller, ())}
+        if controller == topic_filters.CONTROLLER:
+            names |= {*topic_filters.VERBS}
         if force and controller not in NATIVE:
             continue
         if not names:
@@ -103,6 +111,12 @@ def _actions(controller: str, value: Json) -> Actions:
         if not isinstance(allowed, bool):
             raise RouterError("api.assert.invalid_type", f"body.{path}.actions.{action}", "boolean")
     return {action: allowed is True for action, allowed in actions.items()}
+
+
+def _topics(value: Json) -> TopicFilters:
+    if not isinstance(value, dict):
+        return {}
+    return topic_filters.read(value.get("topics"), f"controllers.{topic_filters.CONTROLLER}.topics")
 
 
 def _object(value: Json, path: str) -> JsonObject:

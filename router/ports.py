@@ -71,6 +71,26 @@ class Doorkeeper(Protocol):
         """
 
 
+class TopicRights(Protocol):
+    """What one client may do with topics, with the rights that it has at the time of asking."""
+
+    def may_publish(self, topic: str) -> bool:
+        """Whether it may publish on this topic name."""
+
+    def may_subscribe(self, topic_filter: str) -> bool:
+        """Whether it may have every message that this filter matches."""
+
+
+class TopicAuthority(Protocol):
+    """Tells what clients may do with topics."""
+
+    async def of_connection(self, connection: Connection) -> TopicRights:
+        """The rights of whoever opened a connection, for as long as its credentials are good."""
+
+    async def of_user(self, kuid: str, client_id: str) -> TopicRights:
+        """The rights of a user whose client is away; of nobody for an empty id."""
+
+
 class Dispatcher(Protocol):
     """What a wire hands its requests to."""
 
