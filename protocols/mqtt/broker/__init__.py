@@ -1,0 +1,1 @@
+"""Messages between clients: who subscribes to what, what is retained, who may."""
