@@ -48,6 +48,10 @@ class ClientTopics:
         """See `router.ports.TopicRights`."""
         return self._may("subscribe", topic_filter)
 
+    def while_away(self) -> ClientTopics:
+        """See `router.ports.TopicRights`."""
+        return ClientTopics(self._watched, self._asker, _always)
+
     def _may(self, verb: Verb, topic: str) -> bool:
         account = self._watched.account
         if account is None or not self._may_act(account.rights):

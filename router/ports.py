@@ -80,6 +80,9 @@ class TopicRights(Protocol):
     def may_subscribe(self, topic_filter: str) -> bool:
         """Whether it may have every message that this filter matches."""
 
+    def while_away(self) -> TopicRights:
+        """The same without its credentials, which may end before it comes back with others."""
+
 
 class TopicAuthority(Protocol):
     """Tells what clients may do with topics."""

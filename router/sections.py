@@ -205,8 +205,8 @@ class MqttSettings(Section):
     response_topic: str = Field(
         "Kuzzle/response", pattern=_TOPIC, description="Where answers are pushed."
     )
-    allow_pub_sub: Literal[False] = Field(
-        False, description="Whether clients may publish to each other. Not yet available."
+    allow_pub_sub: bool = Field(
+        False, description="Whether clients may publish to each other, by the rights they have."
     )
     rate_limit: int = Field(
         0, ge=0, description="Requests a second of one connection; 0 is any number."
@@ -217,6 +217,15 @@ class MqttSettings(Section):
         30.0, gt=0, description="Seconds for the rest of a packet once it has begun to arrive."
     )
     max_subscriptions: int = Field(1_000, ge=1, description="Topics of one client.")
+    topic_alias_maximum: int = Field(
+        32, ge=0, le=65535, description="Topic aliases of one client, in each direction."
+    )
+    retained_messages: int = Field(
+        10_000, ge=0, description="Retained messages of all clients; one more is refused."
+    )
+    retained_mb: int = Field(
+        64, ge=1, description="MB that they take in memory, each with 512 bytes of its own."
+    )
     receive_maximum: int = Field(
         100, ge=1, le=65535, description="Unacknowledged QoS 1 and 2 requests of one client."
     )

@@ -13,6 +13,8 @@ from access.audit.door import RecordingDoor
 from access.audit.recorder import Recorder
 from access.entrance import make_entrance
 from access.register import make_register
+from access.tokens import system_ms
+from access.topic_rights import TopicDoor
 from controllers.device_manager.engines import Engines
 from controllers.device_manager.models import Models
 from controllers.table import Surroundings, build_table
@@ -20,6 +22,9 @@ from protocols.callers import Proxies
 from protocols.crowd import Crowd
 from protocols.http import HttpListener
 from protocols.mqtt import MqttListener
+from protocols.mqtt.broker.broker import Broker, Shelf
+from protocols.mqtt.broker.retained import Retained
+from protocols.mqtt.broker.shelf import MessageShelf
 from protocols.websocket import WebSocketWire
 from realtime.deliveries import Deliveries, PipeLimits
 from realtime.notifier import Notifier
@@ -94,6 +99,8 @@ class Core:
             if stores.is_shared(settings, storage, private)
             else None
         )
+        self.shelf = MessageShelf(self.private)
+        self.broker = make_broker(settings, self.shelf)
         self.deliveries = make_deliveries(settings, self.connections, self.events)
         self.notifier = make_notifier(settings, self.storage, self.deliveries)
         self.past = Past(self.storage, self.notifier, self.connections)
@@ -179,7 +186,21 @@ class Wires:
             crowd=crowd,
             node=core.node,
             doorkeeper=door,
+            broker=core.broker,
+            topics=TopicDoor(core.register.directory),
         )
+
+
+def make_broker(settings: Settings, shelf: Shelf | None = None) -> Broker:
+    """What hands the messages of MQTT clients to each other.
+
+    Args:
+        shelf: Where retained messages outlive the router.
+    """
+    chosen = settings.mqtt
+    most_bytes = chosen.retained_mb * 1_048_576
+    retained = Retained(most=chosen.retained_messages, most_bytes=most_bytes, clock=system_ms)
+    return Broker(retained, clock=system_ms, shelf=shelf)
 
 
 def make_deliveries(settings: Settings, connections: Connections, events: Events) -> Deliveries:

@@ -154,6 +154,7 @@ class Server:
                 await store.open()
                 undo.push_async_callback(store.close)
             undo.callback(self.core.register.close)
+            undo.push_async_callback(self.core.shelf.close)
             undo.push_async_callback(self.core.reviews.close)
             undo.push_async_callback(self.core.past.close)
             await self._prepare()
@@ -181,6 +182,8 @@ class Server:
                     await self.core.following.begin()
                 await self.core.register.prepare()
                 await self.core.entrance.prepare()
+                if self.settings.mqtt.allow_pub_sub:
+                    await self.core.broker.load()
                 return await self.core.engines.prepare()
             except RouterError as error:
                 if error.id != "services.storage.unavailable" or now() > ends:

@@ -51,15 +51,14 @@ class Answers:
             lasts=lasts,
         )
 
-    def to_other_topic(self) -> tuple[Reason, Properties]:
-        """How to acknowledge a PUBLISH that is no request.
+    def refused(self, reason: Reason, text: str) -> tuple[Reason, Properties]:
+        """How to acknowledge a PUBLISH that goes to nobody.
 
         Source: MQTT 3.1.1, 3.3.5: without a way to refuse, a server may acknowledge all the same.
         """
         if self._writer.version != V5:
             return Reason.SUCCESS, NO_PROPERTIES
-        text = f"requests are published on {self._terms.request_topic}"
-        return Reason.NOT_AUTHORIZED, self._writer.problem(text)
+        return reason, self._writer.problem(text)
 
     def notify(self, notification: Notification, qos: int) -> None:
         """Send a message that answers nothing."""
@@ -74,14 +73,9 @@ class Answers:
         return encode_publish(message, self._writer.version)
 
 
-def check_publish(packet: Publish) -> None:
+def check_publish(packet: Publish, terms: Terms) -> None:
     """Let a PUBLISH of MQTT 5 pass that asks for what is offered. Raises: PacketError."""
-    properties = packet.properties
-    if packet.retain:
+    if packet.retain and not terms.allow_pub_sub:
         raise PacketError(Reason.RETAIN_NOT_SUPPORTED, "messages are not retained here")
-    if properties is NO_PROPERTIES:
-        return
-    if properties.topic_alias is not None:
-        raise PacketError(Reason.TOPIC_ALIAS_INVALID, "topic aliases are not taken here")
-    if properties.subscription_identifiers:
+    if packet.properties.subscription_identifiers:
         raise protocol_error("a client's PUBLISH has no subscription identifier")

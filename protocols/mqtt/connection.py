@@ -11,12 +11,13 @@ import structlog
 
 from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.locality import is_loopback
-from protocols.mqtt.job import Job
+from protocols.mqtt.job import Job, Storing
 from protocols.mqtt.knock import Knock
 from protocols.mqtt.session import Session
 from protocols.mqtt.sessions import Sessions
 from router.connections import Notification
 from router.envelope import Bearer, Connection, Response
+from router.ports import TopicRights
 
 _log: Final = structlog.get_logger("trivium.mqtt")
 
@@ -67,8 +68,9 @@ class Host(Protocol):
     def admit(self, client: MqttConnection, connection: Connection, knock: Knock) -> None:
         """Check credentials, and tell by `MqttConnection.admitted` or `turned_away`."""
 
-    def run(self, connection: MqttConnection, job: Job) -> None:
-        """Dispatch a request, and bring its answer back by `MqttConnection.answered`."""
+    def run(self, connection: MqttConnection, job: Job | Storing) -> None:
+        """Dispatch a request, and bring its answer back by `MqttConnection.answered`; or await what
+        is stored, and tell by `MqttConnection.stored`."""
 
 
 class MqttConnection(asyncio.Protocol):
@@ -159,9 +161,14 @@ class MqttConnection(asyncio.Protocol):
         self._session.answered(job, response, self._loop.time())
         self._obey()
 
-    def admitted(self, knock: Knock, bearer: Bearer | None) -> None:
+    def stored(self, job: Storing, reason: Reason) -> None:
+        """A message of this client is on the disk, or can't be."""
+        self._session.stored(job, reason, self._loop.time())
+        self._obey()
+
+    def admitted(self, knock: Knock, bearer: Bearer | None, rights: TopicRights) -> None:
         """The client's credentials are good."""
-        self._session.admitted(knock, bearer, self._loop.time())
+        self._session.admitted(knock, bearer, rights, self._loop.time())
         self._obey()
 
     def turned_away(self, error: PacketError) -> None:

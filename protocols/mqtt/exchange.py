@@ -21,10 +21,13 @@ from protocols.codec.mqtt.packets import (
 )
 from protocols.codec.mqtt.properties import NO_PROPERTIES
 from protocols.codec.mqtt.reasons import Reason, protocol_error
+from protocols.mqtt.aliases import IncomingAliases
 from protocols.mqtt.answers import Answers, check_publish
-from protocols.mqtt.job import Job, read_request
+from protocols.mqtt.inbox import Receipt
+from protocols.mqtt.job import Job, Storing, read_request
+from protocols.mqtt.publishing import Publishing
+from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.state import SessionState
-from protocols.mqtt.terms import Terms
 from protocols.mqtt.writer import Writer
 from router.envelope import Connection, Response, refusal
 
@@ -35,17 +38,21 @@ class Exchange:
     """Works off a client's packets, and answers by its writer.
 
     Args:
-        jobs: Gets the requests to dispatch, in order; give each back by `answered`.
+        jobs: Gets the requests to dispatch, in order; give each back by `answered`. And what is
+            to be awaited; give it back by `stored`.
 
     Attributes:
         at_work: Requests that have no answer yet.
     """
 
     __slots__ = (
+        "_aliases",
+        "_broker",
         "_connection",
         "_inbox",
         "_jobs",
         "_outbox",
+        "_publishing",
         "_state",
         "_subscriptions",
         "_terms",
@@ -56,13 +63,16 @@ class Exchange:
 
     def __init__(
         self,
-        terms: Terms,
+        sessions: Sessions,
         state: SessionState,
         writer: Writer,
         connection: Connection,
-        jobs: list[Job],
+        jobs: list[Job | Storing],
     ) -> None:
-        self._terms = terms
+        self._terms = terms = sessions.terms
+        self._broker = sessions.broker
+        self._aliases = IncomingAliases(terms.topic_alias_maximum)
+        self._publishing = Publishing(sessions, state.identity, state.rights)
         self._state = state
         self._inbox = state.inbox
         self._outbox = state.outbox
@@ -95,19 +105,45 @@ class Exchange:
         if job.receipt is not None:
             self._inbox.settle(job.receipt)
 
+    def stored(self, job: Storing, reason: Reason) -> None:
+        """A message is on the disk, or can't be: acknowledge its PUBLISH."""
+        self.at_work -= 1
+        if job.receipt is not None:
+            self._inbox.settle(job.receipt, self._known(reason))
+
     def _on_publish(self, packet: Publish) -> None:
         if self._writer.version == V5:
-            check_publish(packet)
+            packet = self._aliases.resolve(packet)
+            check_publish(packet, self._terms)
         receipt = None
         if packet.qos:
             receipt = self._inbox.take(packet)
             if receipt is None:
                 return
-        if packet.topic != self._terms.request_topic:
+        if packet.topic == self._terms.request_topic:
+            self._ask(packet, receipt)
+        else:
+            self._forward(packet, receipt)
+
+    def _forward(self, packet: Publish, receipt: Receipt | None) -> None:
+        refused = self._publishing.refusal(packet)
+        if refused is not None:
             self._writer.refused.append("topic")
             if receipt is not None:
-                self._inbox.settle(receipt, *self.answers.to_other_topic())
+                self._inbox.settle(receipt, *self.answers.refused(*refused))
             return
+        reason, stored = self._publishing.forward(packet)
+        if stored is not None:
+            self.at_work += 1
+            self._jobs.append(Storing(receipt, reason, stored))
+        elif receipt is not None:
+            self._inbox.settle(receipt, self._known(reason))
+
+    def _known(self, reason: Reason) -> Reason:
+        # MQTT 3.1.1, 3.3.5: without a way to refuse, a server may acknowledge all the same.
+        return reason if self._writer.version == V5 else Reason.SUCCESS
+
+    def _ask(self, packet: Publish, receipt: Receipt | None) -> None:
         try:
             request = read_request(packet, self._connection, self._terms.frame)
         except BadFrameError as error:
@@ -135,15 +171,20 @@ class Exchange:
         self._outbox.completed(packet.packet_id)
 
     def _on_subscribe(self, packet: Subscribe) -> None:
-        reasons = self._subscriptions.add(packet, self._writer.version)
+        reasons, fresh = self._subscriptions.add(packet, self._writer.version)
         properties = NO_PROPERTIES
         if any(reason >= Reason.UNSPECIFIED_ERROR for reason in reasons):
             self._writer.refused.append("subscription")
-            properties = self._writer.problem(
-                f"only exact topics other than {self._terms.request_topic} can be subscribed to"
-            )
+            properties = self._writer.problem(self._why_not())
         answer = Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
         self._writer.send(answer)
+        for standing in fresh:
+            self._broker.send_retained(self._state, standing)
+
+    def _why_not(self) -> str:
+        if self._terms.allow_pub_sub:
+            return "a filter is not valid, not allowed, or one too many"
+        return f"only exact topics other than {self._terms.request_topic} can be subscribed to"
 
     def _on_unsubscribe(self, packet: Unsubscribe) -> None:
         reasons = self._subscriptions.remove(packet, self._writer.version)

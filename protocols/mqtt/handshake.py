@@ -56,6 +56,9 @@ def _check_will(connect: Connect, terms: Terms) -> None:
     will = connect.will
     if will is None:
         return
+    if terms.allow_pub_sub:
+        # Whether it may be published is asked once it is known who the client is.
+        return
     if will.topic != terms.request_topic:
         raise PacketError(Reason.NOT_AUTHORIZED, f"wills are taken on {terms.request_topic} only")
     if will.retain and connect.version == V5:
@@ -63,18 +66,19 @@ def _check_will(connect: Connect, terms: Terms) -> None:
 
 
 def _announcement(connect: Connect, client_id: str, terms: Terms) -> Properties:
-    # MQTT 5, 3.2.2.3. Absent: Maximum QoS (2), Topic Alias Maximum (0).
+    # MQTT 5, 3.2.2.3. Absent: Maximum QoS (2), a Topic Alias Maximum of 0.
     asked_s = connect.properties.session_expiry_interval or 0
     granted_s = expiry_s(connect, terms)
     return Properties(
         session_expiry_interval=None if granted_s == asked_s else granted_s,
         receive_maximum=terms.receive_maximum,
-        retain_available=0,
+        retain_available=int(terms.allow_pub_sub),
         maximum_packet_size=terms.max_packet_bytes,
         assigned_client_identifier=None if connect.client_id else client_id,
-        wildcard_subscription_available=0,
-        subscription_identifier_available=0,
-        shared_subscription_available=0,
+        topic_alias_maximum=terms.topic_alias_maximum or None,
+        wildcard_subscription_available=int(terms.allow_pub_sub),
+        subscription_identifier_available=int(terms.allow_pub_sub),
+        shared_subscription_available=int(terms.allow_pub_sub),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Final
 
 from protocols.codec import frame
 from protocols.codec.mqtt.packets import Publish
+from protocols.codec.mqtt.reasons import Reason
 from protocols.mqtt.inbox import Receipt
 from router.envelope import Connection, Request
 
@@ -21,6 +23,17 @@ class Job:
         self.publish = publish
         self.receipt = receipt
         self.request = request
+
+
+class Storing:
+    """A message that is on its way to the disk: its PUBLISH is acknowledged once it is there."""
+
+    __slots__ = ("reason", "receipt", "stored")
+
+    def __init__(self, receipt: Receipt | None, reason: Reason, stored: Awaitable[None]) -> None:
+        self.receipt = receipt
+        self.reason = reason
+        self.stored = stored
 
 
 def read_request(packet: Publish, connection: Connection, limits: frame.FrameLimits) -> Request:

@@ -8,23 +8,33 @@ import math
 import time
 from typing import Final
 
+import msgspec
+
 from protocols.codec import frame
 from protocols.codec.mqtt.packets import Will
 from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.crowd import Crowd
+from protocols.mqtt.broker.broker import Broker
 from protocols.mqtt.connection import LINGER_S, MqttConnection
-from protocols.mqtt.job import Job
+from protocols.mqtt.job import Job, Storing
 from protocols.mqtt.knock import Knock, refusal_of
+from protocols.mqtt.publishing import carry_out
 from protocols.mqtt.sessions import Sessions
-from protocols.mqtt.state import SessionState
+from protocols.mqtt.state import EVERY_TOPIC, NO_TOPICS, SessionState
 from protocols.mqtt.terms import terms_of
 from protocols.tls import Certificates, Door, open_door
 from protocols.tls.identity import user_of
 from protocols.vigil import BACKLOG, keep
 from router.connections import Connections
-from router.envelope import Connection, Request, Response, refusal
+from router.envelope import Bearer, Connection, Request, Response, refusal
 from router.errors import RouterError, TooSoonError
-from router.ports import ConnectionObserver, Dispatcher, Doorkeeper
+from router.ports import (
+    ConnectionObserver,
+    Dispatcher,
+    Doorkeeper,
+    TopicAuthority,
+    TopicRights,
+)
 from router.rates import Rates
 from router.settings import Settings
 
@@ -42,7 +52,9 @@ class MqttListener:
     """Serves MQTT 3.1, 3.1.1 and 5, on a port with TLS, one without, or both.
 
     Args:
+        broker: What clients publish to each other goes by it.
         doorkeeper: Checks what a CONNECT is sent with; None: it isn't looked at.
+        topics: Tells what clients may do with topics; None: nobody is asked.
         connections: Told of each connection, so that it can be sent notifications.
         node: This router's name, sent with every answer.
         crowd: Counts the connections of each address.
@@ -57,10 +69,18 @@ class MqttListener:
         connections: Connections,
         crowd: Crowd,
         node: str,
+        broker: Broker,
         doorkeeper: Doorkeeper | None = None,
+        topics: TopicAuthority | None = None,
     ) -> None:
-        terms = terms_of(settings, node, checks_credentials=doorkeeper is not None)
-        self.sessions = Sessions(terms, connections)
+        terms = terms_of(
+            settings,
+            node,
+            checks_credentials=doorkeeper is not None,
+            checks_rights=topics is not None,
+        )
+        self.sessions = Sessions(terms, broker, connections)
+        self._topics = topics
         self.sessions.on_will = self._will
         self.sessions.on_earlier = self._arm
         self.sessions.on_dropped = lambda: self.refused("queue_full")
@@ -122,6 +142,8 @@ class MqttListener:
         await self._finish(deadline)
         await self._close()
         self.sessions.close()
+        # Wills that are messages go out when the loop comes round.
+        await asyncio.sleep(0)
         if self._alarm is not None:
             self._alarm.cancel()
         # What clients left to be done when their connection ends.
@@ -196,13 +218,21 @@ class MqttListener:
         key = object()
         self._tasks[key] = self._loop.create_task(self._admit(key, client, connection, knock))
 
-    def run(self, connection: MqttConnection, job: Job) -> None:
-        """Dispatch a request; requests start in the order of these calls."""
-        self._tasks[job] = self._loop.create_task(self._serve(connection, job))
+    def run(self, connection: MqttConnection, job: Job | Storing) -> None:
+        """Dispatch a request, or await what is stored; requests start in the order of these
+        calls."""
+        serving = (
+            self._serve(connection, job) if isinstance(job, Job) else self._store(connection, job)
+        )
+        self._tasks[job] = self._loop.create_task(serving)
 
     # -- inside -------------------------------------------------------------------------
 
     def _will(self, state: SessionState, will: Will) -> None:
+        if will.topic != self.sessions.terms.request_topic:
+            # Later, as it may have others cut off, who have wills as well.
+            self._loop.call_soon(self._publish_will, state, will)
+            return
         try:
             request = frame.decode(will.payload, state.connection, self.sessions.terms.frame)
         except frame.BadFrameError:
@@ -210,6 +240,10 @@ class MqttListener:
             return
         key = object()
         self._tasks[key] = self._loop.create_task(self._carry_out(key, request))
+
+    def _publish_will(self, state: SessionState, will: Will) -> None:
+        if not carry_out(self.sessions, state, will):
+            self.refused("will")
 
     def _arm(self) -> None:
         if self._alarm is not None:
@@ -228,9 +262,8 @@ class MqttListener:
     async def _admit(
         self, key: object, client: MqttConnection, connection: Connection, knock: Knock
     ) -> None:
-        assert self._doorkeeper is not None
         try:
-            bearer = await self._doorkeeper.admit(connection, knock.username, knock.password)
+            bearer, rights = await self._identified(connection, knock)
         except RouterError as error:
             client.turned_away(refusal_of(error))
         except PacketError as error:
@@ -238,9 +271,30 @@ class MqttListener:
         except Exception:  # noqa: BLE001 - the boundary: nothing may leave a client waiting
             client.fail()
         else:
-            client.admitted(knock, bearer)
+            client.admitted(knock, bearer, rights)
         finally:
             del self._tasks[key]
+
+    async def _identified(
+        self, connection: Connection, knock: Knock
+    ) -> tuple[Bearer | None, TopicRights]:
+        bearer = None
+        if knock.has_credentials and self._doorkeeper is not None:
+            bearer = await self._doorkeeper.admit(connection, knock.username, knock.password)
+        if self._topics is None or not self.sessions.terms.checks_rights:
+            return bearer, EVERY_TOPIC if self.sessions.terms.allow_pub_sub else NO_TOPICS
+        known = msgspec.structs.replace(connection, bearer=bearer, client_id=knock.client_id)
+        return bearer, await self._topics.of_connection(known)
+
+    async def _store(self, connection: MqttConnection, job: Storing) -> None:
+        try:
+            await job.stored
+        except RouterError:
+            connection.stored(job, Reason.UNSPECIFIED_ERROR)
+        else:
+            connection.stored(job, job.reason)
+        finally:
+            del self._tasks[job]
 
     async def _serve(self, connection: MqttConnection, job: Job) -> None:
         try:

@@ -22,15 +22,18 @@ from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
 from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import handshake
+from protocols.mqtt.aliases import OutgoingAliases
 from protocols.mqtt.exchange import Exchange
-from protocols.mqtt.job import Job
+from protocols.mqtt.job import Job, Storing
 from protocols.mqtt.knock import Knock
 from protocols.mqtt.patience import Patience
+from protocols.mqtt.publishing import check_will
 from protocols.mqtt.sessions import Claim, Sessions
-from protocols.mqtt.state import SessionState
+from protocols.mqtt.state import EVERY_TOPIC, NO_TOPICS, SessionState
 from protocols.mqtt.writer import Writer
 from router.connections import Notification
 from router.envelope import Bearer, Connection, Response
+from router.ports import TopicRights
 
 BAD_FRAME: Final = "network.mqtt.unexpected_error"
 
@@ -120,7 +123,7 @@ class Session:
         self.refused: list[str] = []
         self._writer = Writer(self.refused)
         self.out = self._writer.out
-        self.jobs: list[Job] = []
+        self.jobs: list[Job | Storing] = []
         self.knock: Knock | None = None
         self._sessions = sessions
         self._terms = terms = sessions.terms
@@ -173,15 +176,12 @@ class Session:
     def answered(self, job: Job, response: Response, now: float) -> None:
         """The answer to a job is made: send it, acknowledge its PUBLISH, read on."""
         self._exchange.answered(job, response, is_here=not self.is_ended)
-        if self.is_ended:
-            # The client may be back on another connection.
-            self._state.flush()
-            return
-        if self.is_paused and not self._is_held:
-            self.is_paused = False
-            self.is_hurried = True
-            self._patience.hear(now)
-            self._read(now)
+        self._read_on(now)
+
+    def stored(self, job: Storing, reason: Reason, now: float) -> None:
+        """A message is on the disk, or can't be: acknowledge its PUBLISH, read on."""
+        self._exchange.stored(job, reason)
+        self._read_on(now)
 
     def notify(self, notification: Notification) -> None:
         """Send a message to a client that listens to its topic, with the QoS it asked for."""
@@ -195,13 +195,15 @@ class Session:
         """Whether the client listens to a topic."""
         return self.is_connected and self._state.subscriptions.qos(topic) is not None
 
-    def admitted(self, knock: Knock, bearer: Bearer | None, now: float) -> None:
+    def admitted(
+        self, knock: Knock, bearer: Bearer | None, rights: TopicRights, now: float
+    ) -> None:
         """The credentials of the CONNECT are good: let the client in, read on."""
         if self.is_ended:
             return
         self.connection = msgspec.structs.replace(self.connection, bearer=bearer)
         try:
-            self._let_in(knock)
+            self._let_in(knock, rights)
         except PacketError as error:
             self._refuse(error)
             return
@@ -251,6 +253,16 @@ class Session:
             self._sessions.leave(self._state, self)
 
     # -- inside -------------------------------------------------------------------------
+
+    def _read_on(self, now: float) -> None:
+        if self.is_ended:
+            # The client may be back on another connection.
+            self._state.flush()
+        elif self.is_paused and not self._is_held:
+            self.is_paused = False
+            self.is_hurried = True
+            self._patience.hear(now)
+            self._read(now)
 
     def _read(self, now: float) -> None:
         for _ in range(PACKETS_PER_TURN):
@@ -309,17 +321,19 @@ class Session:
             self._writer.max_packet_bytes = properties.maximum_packet_size
         client_id, connack = handshake.accept(packet, self._terms, is_full=self._is_full)
         knock = Knock(packet, client_id, connack)
-        if not (knock.has_credentials and self._terms.checks_credentials):
-            self._let_in(knock)
+        is_asked = knock.has_credentials and self._terms.checks_credentials
+        if not (is_asked or self._terms.checks_rights):
+            self._let_in(knock, EVERY_TOPIC if self._terms.allow_pub_sub else NO_TOPICS)
             return
         self.knock = knock
         # Nothing is read before it is known who speaks.
         self.is_paused = True
 
-    def _let_in(self, knock: Knock) -> None:
+    def _let_in(self, knock: Knock, rights: TopicRights) -> None:
         packet = knock.connect
         bearer = self.connection.bearer
         owner = self.connection.certified if bearer is None else bearer.kuid
+        check_will(self._sessions, packet.will, rights)
         expiry_s = handshake.expiry_s(packet, self._terms)
         claim = Claim(owner, knock.client_id, packet.clean_start, expiry_s)
         self._state, is_present = self._sessions.claim(self.connection.id, claim, self)
@@ -330,14 +344,17 @@ class Session:
         self.is_hurried = True
         self._patience.connect(packet.keep_alive_s)
         self._state.will = packet.will
+        self._state.rights = rights
         self._exchange = Exchange(
-            self._terms, self._state, self._writer, self.connection, self.jobs
+            self._sessions, self._state, self._writer, self.connection, self.jobs
         )
         self._writer.send(msgspec.structs.replace(knock.connack, session_present=is_present))
         self._attach(packet)
 
     def _attach(self, packet: Connect) -> None:
         writer, state, properties = self._writer, self._state, packet.properties
+        most = min(properties.topic_alias_maximum or 0, self._terms.topic_alias_maximum)
+        writer.aliases = OutgoingAliases(most) if most else None
         if packet.version != V5:
             state.inbox.attach(writer.send, receive_maximum=None)
             state.outbox.attach(writer.deliver, receive_maximum=_ANY_NUMBER)

@@ -15,6 +15,7 @@ import structlog
 from protocols.codec.mqtt.packets import Will
 from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.mqtt.away import Away
+from protocols.mqtt.broker.broker import Broker
 from protocols.mqtt.room import Bounds, pool_of
 from protocols.mqtt.state import Link, SessionState
 from protocols.mqtt.terms import Terms
@@ -50,6 +51,7 @@ class Sessions:
     """Gives each client its session. A client id is one user's own: two users may have the same.
 
     Args:
+        broker: What clients publish to each other goes by it.
         connections: Told of sessions that go on without a connection.
         clock: s since 1970.
 
@@ -63,10 +65,12 @@ class Sessions:
     def __init__(
         self,
         terms: Terms,
+        broker: Broker,
         connections: Connections | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.terms = terms
+        self.broker = broker
         self.on_will: Callable[[SessionState, Will], None] = lambda _state, _will: None
         self.on_earlier: Callable[[], None] = lambda: None
         self.on_dropped: Callable[[], None] = lambda: None
@@ -152,6 +156,7 @@ class Sessions:
         if state.is_over:
             return
         state.is_over = True
+        state.subscriptions.end()
         if self._states.get(state.identity) is state:
             del self._states[state.identity]
         if state.link is not None:
@@ -187,7 +192,8 @@ class Sessions:
     # -- inside -------------------------------------------------------------------------
 
     def _begin(self, id: str, claim: Claim) -> SessionState:
-        state = SessionState(id, claim.owner, claim.client_id, self.terms, self._clock)
+        identity = (claim.owner, claim.client_id)
+        state = SessionState(id, identity, self.terms, self.broker, self._clock)
         if claim.expiry_s:
             kept = self.terms.kept
             if self.kept >= kept.most or self._kept[claim.owner] >= kept.most_per_user:
@@ -212,6 +218,7 @@ class Sessions:
 
     def _wait(self, state: SessionState) -> None:
         now = self._clock()
+        state.rights = state.rights.while_away()
         passing = self._connections.parted(state.id, state.user_id)
         state.outbox.forget_passing(passing)
         away = Away(state, self.end, self.terms.node)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from protocols.codec.mqtt.packets import Publish, Will
 from protocols.codec.mqtt.reasons import Reason
+from protocols.mqtt.broker.broker import Broker, Identity
 from protocols.mqtt.inbox import Inbox
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.subscriptions import Subscriptions
 from protocols.mqtt.terms import Terms
 from router.envelope import ANONYMOUS, Connection
+from router.ports import TopicRights
 
 
 class Link(Protocol):
@@ -23,6 +25,27 @@ class Link(Protocol):
 
     def wake(self) -> None:
         """Write what has been handed in meanwhile."""
+
+
+class _Topics:
+    """All topics, or none."""
+
+    def __init__(self, *, are_allowed: bool) -> None:
+        self._are_allowed = are_allowed
+
+    def may_publish(self, topic: str) -> bool:  # noqa: ARG002 - see `TopicRights`
+        return self._are_allowed
+
+    def may_subscribe(self, topic_filter: str) -> bool:  # noqa: ARG002 - see `TopicRights`
+        return self._are_allowed
+
+    def while_away(self) -> TopicRights:
+        return self
+
+
+NO_TOPICS: Final[TopicRights] = _Topics(are_allowed=False)
+EVERY_TOPIC: Final[TopicRights] = _Topics(are_allowed=True)
+"""Where nobody asks for rights."""
 
 
 class SessionState:
@@ -40,6 +63,7 @@ class SessionState:
         has_lost: Whether messages were lost since its client was here.
         is_counted: Whether it is one of the kept sessions, of which there may be so many.
         is_over: Whether the session has ended; it takes nothing more.
+        rights: What the client may do with topics.
     """
 
     __slots__ = (
@@ -55,18 +79,18 @@ class SessionState:
         "link",
         "outbox",
         "owner",
+        "rights",
         "subscriptions",
         "will",
         "will_at",
     )
 
     def __init__(
-        self, id: str, owner: str, client_id: str, terms: Terms, clock: Callable[[], float]
+        self, id: str, identity: Identity, terms: Terms, broker: Broker, clock: Callable[[], float]
     ) -> None:
         self.id = id
-        self.owner = owner
-        self.client_id = client_id
-        self.connection = Connection(id, "mqtt", client_id=client_id)
+        self.owner, self.client_id = identity
+        self.connection = Connection(id, "mqtt", client_id=self.client_id)
         self.link: Link | None = None
         self.will: Will | None = None
         self.expiry_s = 0.0
@@ -77,10 +101,11 @@ class SessionState:
         self.is_over = False
         self.inbox = Inbox()
         self.outbox = Outbox(clock)
-        self.subscriptions = Subscriptions(terms)
+        self.rights: TopicRights = NO_TOPICS
+        self.subscriptions = Subscriptions(terms, broker, self)
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> Identity:
         """Whose session it is: the user, and the client id, which is one user's own."""
         return self.owner, self.client_id
 

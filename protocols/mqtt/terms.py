@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from protocols.codec.frame import FrameLimits
+from protocols.mqtt.broker.reserved import Reserved
 from router.settings import MqttSessionSettings, Settings
 
 
@@ -12,7 +13,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that a session goes by; names and units are those of `Settings`.
 
     `node` is this router's name, sent with every answer. `checks_credentials`: a client that
-    names itself in its CONNECT is let in only if that is good.
+    names itself in its CONNECT is let in only if that is good. `checks_rights`: what a client may
+    do with topics is asked when it comes.
     """
 
     request_topic: str
@@ -26,10 +28,20 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     frame: FrameLimits
     node: str
     checks_credentials: bool = False
+    checks_rights: bool = False
+    allow_pub_sub: bool = False
+    topic_alias_maximum: int = 0
     kept: MqttSessionSettings = MqttSessionSettings()
 
+    @property
+    def reserved(self) -> Reserved:
+        """The topics that the router keeps to itself."""
+        return Reserved(self.request_topic, self.response_topic)
 
-def terms_of(settings: Settings, node: str, *, checks_credentials: bool) -> Terms:
+
+def terms_of(
+    settings: Settings, node: str, *, checks_credentials: bool, checks_rights: bool
+) -> Terms:
     """The terms that the settings give."""
     mqtt = settings.mqtt
     return Terms(
@@ -48,5 +60,8 @@ def terms_of(settings: Settings, node: str, *, checks_credentials: bool) -> Term
         ),
         node=node,
         checks_credentials=checks_credentials,
+        checks_rights=checks_rights and mqtt.allow_pub_sub,
+        allow_pub_sub=mqtt.allow_pub_sub,
+        topic_alias_maximum=mqtt.topic_alias_maximum,
         kept=settings.mqtt_sessions,
     )

@@ -9,6 +9,7 @@ import msgspec
 from protocols.codec.mqtt.encode import encode
 from protocols.codec.mqtt.packets import Packet, Publish, Pubrel
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
+from protocols.mqtt.aliases import OutgoingAliases
 
 
 class Writer:
@@ -18,9 +19,10 @@ class Writer:
         version: The protocol level; 0 until a CONNECT has told it.
         max_packet_bytes: The client's Maximum Packet Size; infinite without.
         tells_problems: Whether the client wants reason strings in every packet.
+        aliases: Those of topics, if the client takes some.
     """
 
-    __slots__ = ("max_packet_bytes", "out", "refused", "tells_problems", "version")
+    __slots__ = ("aliases", "max_packet_bytes", "out", "refused", "tells_problems", "version")
 
     def __init__(self, refused: list[str]) -> None:
         self.out: list[bytes] = []
@@ -28,6 +30,7 @@ class Writer:
         self.version = 0
         self.max_packet_bytes = math.inf
         self.tells_problems = True
+        self.aliases: OutgoingAliases | None = None
 
     def send(self, packet: Packet) -> None:
         """Write a packet, without its properties where it would be too long with them."""
@@ -40,10 +43,22 @@ class Writer:
     def deliver(self, packet: Publish | Pubrel) -> None:
         """Write what a session sends by itself: a message, unless it is too long for the client,
         or the release of one."""
-        if isinstance(packet, Publish):
+        if not isinstance(packet, Publish):
+            self.send(packet)
+        elif self.aliases is None:
             self.push(encode(packet, self.version))
         else:
-            self.send(packet)
+            self._deliver_short(packet, self.aliases)
+
+    def _deliver_short(self, packet: Publish, aliases: OutgoingAliases) -> None:
+        short = aliases.shorten(packet)
+        encoded = encode(short, self.version)
+        if len(encoded) > self.max_packet_bytes and short.topic:
+            # Telling an alias takes some bytes more than to leave it at that.
+            self.push(encode(packet, self.version))
+            return
+        self.push(encoded)
+        aliases.sent(short)
 
     def push(self, message: bytes) -> None:
         """The same for one that is encoded already."""

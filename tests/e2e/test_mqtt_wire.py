@@ -38,6 +38,7 @@ from tests.support.mqtt_wire import (
     until,
 )
 from tests.support.small_router import CountingObserver
+from trivium.assembly import make_broker
 
 EVERY_LOOP = True
 BOTH = [V3_1_1, V5]
@@ -445,14 +446,15 @@ class TestStopping:
             assert len(served.recorded) == 1
 
     async def test_a_listener_that_never_started_stops_at_once(self) -> None:
-        router = BrokenRouter()
+        router, settings = BrokenRouter(), Settings()
         listener = MqttListener(
             router,
-            Settings(),
+            settings,
             observer=CountingObserver(),
             connections=Connections(),
             crowd=Crowd(0),
             node="n",
+            broker=make_broker(settings),
         )
         await bounded(listener.stop(BOUND_S))
         assert listener.connections == 0

@@ -12,6 +12,8 @@ from protocols.codec.mqtt.packets import V3_1_1, V5, Connack, Connect, Packet, P
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
 from protocols.codec.mqtt.reasons import Reason
 from protocols.codec.mqtt.stream import Decoder
+from protocols.mqtt.broker.broker import Broker
+from protocols.mqtt.broker.retained import Retained
 from protocols.mqtt.job import Job
 from protocols.mqtt.session import Session
 from protocols.mqtt.sessions import Sessions
@@ -36,6 +38,12 @@ TERMS = Terms(
 )
 
 
+def broker() -> Broker:
+    """A broker whose clock stands."""
+    retained = Retained(most=100, most_bytes=1_000_000, clock=lambda: 1_000_000.0)
+    return Broker(retained, clock=lambda: 1_000_000.0)
+
+
 class Client:
     """What one client sends to a session and gets from it; the clock stands until told."""
 
@@ -50,7 +58,7 @@ class Client:
     ) -> None:
         self.version = version
         self.now = 1_000.0
-        self.sessions = Sessions(terms) if sessions is None else sessions
+        self.sessions = Sessions(terms, broker()) if sessions is None else sessions
         self.wills: list[Will] = []
         self.sessions.on_will = lambda _state, will: self.wills.append(will)
         self.session = Session(

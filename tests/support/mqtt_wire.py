@@ -21,6 +21,7 @@ from router.places import nowhere
 from router.ports import Dispatcher
 from router.settings import Settings
 from tests.support.small_router import CountingObserver, Gate, small_router, small_table
+from trivium.assembly import make_broker
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ async def listening(
         connections=connections,
         crowd=Crowd(settings.limits.connections_per_address),
         node="node-1",
+        broker=make_broker(settings),
     )
     port = await listener.start("127.0.0.1", 0)
     try:

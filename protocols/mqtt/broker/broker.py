@@ -125,6 +125,10 @@ class Broker:
         self._clock = clock
         self._places: Tree[_Place] = Tree()
 
+    def now_ms(self) -> float:
+        """The time that messages expire by."""
+        return self._clock()
+
     def __len__(self) -> int:
         """How many different filters there are."""
         return len(self._places)
@@ -225,6 +229,19 @@ class Broker:
             subscriber.flush()
         found = chosen or shared
         return Outcome(Reason.SUCCESS if found else Reason.NO_MATCHING_SUBSCRIBERS, stored)
+
+    def send_retained(self, subscriber: Subscriber, standing: Standing) -> None:
+        """Send a client what is retained for a subscription that it has made, if it may."""
+        now = self._clock()
+        for message in self.retained.matched(standing.bare_filter):
+            if _may_have(subscriber, standing, message):
+                choice = _Choice()
+                choice.add(standing, message)
+                # [MQTT-3.3.1-8]
+                packet = message.packet(
+                    qos=choice.qos, retain=True, now_ms=now, identifiers=choice.identifiers
+                )
+                subscriber.deliver(packet)
 
     # -- inside -------------------------------------------------------------------------
 

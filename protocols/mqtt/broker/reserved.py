@@ -26,4 +26,9 @@ class Reserved:
         self._own = frozenset({request_topic, response_topic, SERVER_CHANNEL})
 
     def __contains__(self, topic: str) -> bool:
-        return topic in self._own or topic.startswith("$") or _CHANNEL.fullmatch(topic) is not None
+        """Whether it is a topic where the router tells clients something."""
+        return topic in self._own or _CHANNEL.fullmatch(topic) is not None
+
+    def is_closed(self, topic: str) -> bool:
+        """Whether clients may not publish there."""
+        return topic.startswith("$") or topic in self

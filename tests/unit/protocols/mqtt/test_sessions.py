@@ -29,7 +29,7 @@ from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.terms import Terms
 from router.connections import Connections, Notification
 from router.settings import MqttSessionSettings
-from tests.support.mqtt_client import BOTH, REQUEST, RESPONSE, TERMS, Client, summary
+from tests.support.mqtt_client import BOTH, REQUEST, RESPONSE, TERMS, Client, broker, summary
 
 WILL = Will(topic=REQUEST, payload=b'{"controller":"server","action":"now"}')
 TOPIC = "a/b"
@@ -51,7 +51,7 @@ class House:
     connections: Connections = field(default_factory=Connections)
 
     def __post_init__(self) -> None:
-        self.sessions = Sessions(self.terms, self.connections, lambda: self.now)
+        self.sessions = Sessions(self.terms, broker(), self.connections, lambda: self.now)
 
     def come(
         self,

@@ -27,6 +27,9 @@ class Rights:
     def may_subscribe(self, topic_filter: str) -> bool:
         return topic_filter not in self.denied
 
+    def while_away(self) -> Rights:
+        return self
+
 
 class Session:
     """A session that keeps what it is given."""
