@@ -78,8 +78,7 @@ class Realtime:
         scope, users = _choice(request)
         limits = FilterLimits(self.settings.filter_conditions, self.settings.filter_depth)
         form = normal_form(content, limits)
-        start = await read_start(request.args.get("from"), self.storage)
-        hold = None if start is None else Hold()
+        hold, start = await self._start(request)
         joined = self.notifier.subscribe(request, place, form, users=users, scope=scope, hold=hold)
         return self._begun(request, joined, hold, start)
 
@@ -87,8 +86,7 @@ class Realtime:
         """Listen in a room that somebody has subscribed to."""
         room_id = request.body_name("roomId")
         scope, users = _choice(request)
-        start = await read_start(request.args.get("from"), self.storage)
-        hold = None if start is None else Hold()
+        hold, start = await self._start(request)
         room = self.notifier.rooms.find(room_id)
         joined = self.notifier.join(request, room, users=users, scope=scope, hold=hold)
         return self._begun(request, joined, hold, start)
@@ -128,6 +126,17 @@ class Realtime:
         """What is wrong with a message, which isn't sent; its collection need not exist."""
         place, content = _message(request)
         return await self.specifications.verdict(place, content, request.string("_id", None))
+
+    async def _start(self, request: Request) -> tuple[Hold | None, Start | None]:
+        start = await read_start(request.args.get("from"), self.storage)
+        if start is not None:
+            return Hold(), start
+        if not self.storage.is_shared:
+            return None, None
+        hold = Hold()
+        # What was acknowledged before now may be told only after it.
+        hold.end(await self.storage.newest())
+        return hold, None
 
     def _begun(
         self,

@@ -7,7 +7,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from router.envelope import Json, JsonObject
+from router.envelope import Json, JsonObject, always
 from router.errors import RouterError
 from router.guards import Condition
 from router.once import Once, Remembered
@@ -301,9 +301,18 @@ class Storage(Protocol):
             `version_conflict` after `retries`, or because of the condition.
         """
 
-    def listen(self, listener: Listener) -> None:
-        """Call the listener, on the loop, with each write of this process that is acknowledged,
-        those of one document in their order; also when nobody waits for it any more."""
+    def listen(self, listener: Listener, is_wanted: Callable[[], bool] = always) -> None:
+        """Call the listener, on the loop, with each write that is done, in the order of the feed;
+        also when nobody waits for it any more.
+
+        Of a store that others share it hears of their writes too, and of all of them a little
+        later; see `is_shared`. While nothing `is_wanted`, it need not be called.
+        """
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether listeners hear of writes only some time after they were acknowledged: who wants
+        to hear of nothing earlier compares their numbers with `newest`."""
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Hand in many writes at once, in order; each outcome stands at its write's place."""

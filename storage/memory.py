@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from router.envelope import Json, JsonObject
+from router.envelope import Json, JsonObject, always
 from router.errors import RouterError
 from router.once import Remembered
 from storage.aggregate import Aggregator
@@ -44,6 +44,8 @@ class MemoryStorage:
     Args:
         read_ms: The clock; stamps never go back even if it does.
     """
+
+    is_shared = False
 
     def __init__(self, read_ms: Callable[[], int] = system_ms) -> None:
         self._read_ms = read_ms
@@ -187,7 +189,7 @@ class MemoryStorage:
             loop.call_soon(self._acknowledge, write, written, answer)
         return answer
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: Listener, is_wanted: Callable[[], bool] = always) -> None:  # noqa: ARG002 - it costs nothing
         """Call the listener with each write that is acknowledged."""
         self._listener = listener
 

@@ -218,7 +218,7 @@ def make_notifier(settings: Settings, storage: Storage, deliveries: Deliveries) 
     limits = settings.realtime
     rooms = Rooms(most=limits.rooms, most_each=limits.rooms_per_connection)
     notifier = Notifier(rooms, deliveries, feed=lambda: storage.feed)
-    storage.listen(notifier.written)
+    storage.listen(notifier.written, lambda: bool(len(rooms)))
     return notifier
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -63,6 +63,7 @@ class Feed:
     to write stays in the document, and whoever writes that next projects it first.
 
     Attributes:
+        on_settled: Called when rows have got into the feed.
         settled_ms: Up to this time every row is in the feed, or was and is too old by now.
     """
 
@@ -75,6 +76,7 @@ class Feed:
         self._done: OrderedDict[str, None] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._is_closing = False
+        self.on_settled: Callable[[], object] = bool
         self.id = ""
         self.newest_ms = 0
         self.settled_ms = 0
@@ -111,7 +113,7 @@ class Feed:
         """
         awaited = []
         for row in record.rows:
-            name = places.key(collection.uuid, f"{id}@{row['version']}")
+            name = self.name_of(collection, id, row["version"])
             if name in self._done or (not is_new and self._is_settled(collection, record, row)):
                 continue
             if name not in self._waiting:
@@ -152,8 +154,13 @@ class Feed:
         seq_no = (await self._find(collection, id, version)).get("_seq_no")
         return seq_no + 1 if isinstance(seq_no, int) else 0
 
+    @staticmethod
+    def name_of(collection: Collection, id: str, version: Json) -> str:
+        """What the row of a version of a document is called."""
+        return places.key(collection.uuid, f"{id}@{version}")
+
     async def _find(self, collection: Collection, id: str, version: int) -> JsonObject:
-        name = places.key(collection.uuid, f"{id}@{version}")
+        name = self.name_of(collection, id, version)
         try:
             return await self._client.request("GET", self._own, "_doc", name)
         except RefusedError as error:
@@ -176,6 +183,7 @@ class Feed:
             for _ in rows:
                 self._queue.popleft()
             self._settle([name for name, _ in rows], answers)
+            self.on_settled()
             await asyncio.sleep(0)
         self._task = None
         if self._is_closing:
@@ -222,6 +230,16 @@ class Feed:
         await self.settled()
         return await self._checkpoint() + 1
 
+    async def checkpoint(self) -> int:
+        """As `newest`, of the rows that are in by now. Raises: faults."""
+        return await self._checkpoint() + 1
+
+    async def named_rows(self, since: int, upto: int, limit: int) -> list[tuple[str, Change]]:
+        """The next rows after `since`, with their names. Raises: faults."""
+        await self._client.request("POST", self._own, "_refresh")
+        hits = await self._between(since, upto - 1, limit)
+        return [(str(hit.get("_id")), _change(self.id, hit)) for hit in hits]
+
     async def rows(self, since: int, limit: int) -> list[Change]:
         """The rows after `since` that there are. Raises: faults."""
         await self.settled()
@@ -248,6 +266,9 @@ class Feed:
         return [_change(self.id, hit) for hit in hits]
 
     async def _rows(self, since: int, newest: int, limit: int) -> list[Change]:
+        return [_change(self.id, hit) for hit in await self._between(since, newest, limit)]
+
+    async def _between(self, since: int, newest: int, limit: int) -> list[JsonObject]:
         bounds: JsonObject = {"gte": max(0, since), "lte": newest}
         body: JsonObject = {
             "size": max(0, min(limit, 10_000)),
@@ -255,7 +276,7 @@ class Feed:
             "query": {"range": {"_seq_no": bounds}},
             "seq_no_primary_term": True,
         }
-        return [_change(self.id, hit) for hit in await self._search(body)]
+        return await self._search(body)
 
     async def _checkpoint(self) -> int:
         """The last number below which no row can still come."""

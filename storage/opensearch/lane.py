@@ -16,7 +16,7 @@ from router.errors import RouterError
 from router.settings import OpenSearchSettings
 from storage.clock import Clock
 from storage.conflicts import version_conflict
-from storage.contract import Listener, Written
+from storage.contract import Write, Written
 from storage.opensearch.cache import Cache
 from storage.opensearch.catalog import Collection, Name
 from storage.opensearch.client import Client, object_at
@@ -48,7 +48,7 @@ class Tools:
     cache: Cache
     clock: Clock
     keys: Keys
-    tell: Listener
+    wrote: Callable[[Collection, Write, Written], None]
 
 
 class Lane:
@@ -260,7 +260,7 @@ class Lane:
     def _answer(self, collection: Collection, turn: Turn) -> None:
         for job, outcome in zip(turn.jobs, turn.outcomes, strict=True):
             if isinstance(outcome, Written) and outcome.repeats is None:
-                self._tools.tell(job.write, outcome)
+                self._tools.wrote(collection, job.write, outcome)
             if job.write.refresh and isinstance(outcome, Written) and not job.is_settled:
                 job.is_settled = True
                 visible = self._tools.refreshes.join(collection.alias)

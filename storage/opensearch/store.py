@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from router.envelope import JsonObject
+from router.envelope import JsonObject, always
 from router.errors import RouterError
 from router.once import Remembered
 from router.settings import OpenSearchSettings
@@ -41,6 +41,7 @@ from storage.opensearch.reads import Reads, documents
 from storage.opensearch.recovery import Recovery
 from storage.opensearch.refreshes import Refreshes
 from storage.opensearch.registry import Registry
+from storage.opensearch.stream import Stream
 from storage.opensearch.turn import Job
 from storage.query import Search, by_id
 from storage.transfer import Grave
@@ -62,6 +63,8 @@ class OpenSearchStorage:
         keys_kept_hours: How long an idempotency key is remembered.
     """
 
+    is_shared = True
+
     def __init__(
         self,
         settings: OpenSearchSettings,
@@ -77,7 +80,7 @@ class OpenSearchStorage:
         self._clock = Clock(read_ms)
         self._keys_kept_ms = int(keys_kept_hours * 3_600_000)
         self._lanes: dict[Name, Lane] = {}
-        self._listener: Listener | None = None
+        self._stream = Stream()
         self._tools: Tools | None = None
         self._reads: Reads | None = None
         self._recovery: Recovery | None = None
@@ -110,9 +113,11 @@ class OpenSearchStorage:
         cache = Cache(settings.document_cache_mb * 1_048_576)
         self._reads = Reads(client)
         keys = Keys(client, self._scope, self._clock, self._keys_kept_ms)
+        wrote = self._stream.wrote
         self._tools = Tools(
-            settings, client, registry, feed, refreshes, cache, self._clock, keys, self._tell
+            settings, client, registry, feed, refreshes, cache, self._clock, keys, wrote
         )
+        self._stream.begin(self._tools)
         self._recovery = recovery
         recovery.start()
         registry.start()
@@ -124,6 +129,7 @@ class OpenSearchStorage:
         self._is_closing = True
         await asyncio.gather(*(lane.drain() for lane in self._lanes.values()))
         tools = self._tools
+        await self._stream.end()
         await tools.refreshes.close()
         await self._reads.close()
         if self._recovery is not None:
@@ -248,13 +254,9 @@ class OpenSearchStorage:
         self._lanes[name].add(job)
         return future
 
-    def listen(self, listener: Listener) -> None:
-        """Call the listener with each write of this router that is acknowledged."""
-        self._listener = listener
-
-    def _tell(self, write: Write, written: Written) -> None:
-        if self._listener is not None:
-            self._listener(write, written)
+    def listen(self, listener: Listener, is_wanted: Callable[[], bool] = always) -> None:
+        """Call the listener with what any router writes."""
+        self._stream.listen(listener, is_wanted)
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Hand in many writes at once, in order; each outcome stands at its write's place."""
@@ -276,14 +278,14 @@ class OpenSearchStorage:
         """Hits of the (index, collection) pairs; ties of the sort are broken by `_id`."""
         with telling():
             return await self._asked(
-                targets, lambda found: searches.page(self._client, found, search)
+                targets, lambda found: searches.page(self._opened.client, found, search)
             )
 
     async def count(self, targets: Sequence[tuple[str, str]], search: Search) -> int:
         """How many documents match."""
         with telling():
             return await self._asked(
-                targets, lambda found: searches.count(self._client, found, search)
+                targets, lambda found: searches.count(self._opened.client, found, search)
             )
 
     async def scan(
@@ -303,7 +305,7 @@ class OpenSearchStorage:
         """Open a search: a snapshot that the server keeps."""
         with telling():
             found = await self._found(targets)
-            return await scrolls.opened(self._client, found, search, life_s)
+            return await scrolls.opened(self._opened.client, found, search, life_s)
 
     async def refresh(self, index: str, collection: str) -> None:
         """Return once searches see every write acknowledged before."""
@@ -333,26 +335,22 @@ class OpenSearchStorage:
         if not after_id:
             await self.refresh(index, collection)
         with telling():
-            place = await self._registry.find((index, collection))
-            return await transfer.page(self._client, place, after_id, size)
+            return await transfer.page(self._registry, (index, collection), after_id, size)
 
     async def load(self, index: str, collection: str, documents: Sequence[Document]) -> None:
         """Put documents in verbatim. See `storage.transfer.Transferable`."""
         with telling():
-            place = await self._registry.find((index, collection))
-            await transfer.load(self._client, place, documents)
+            await transfer.load(self._registry, (index, collection), documents)
 
     async def graves(self, index: str, collection: str, after_id: str, size: int) -> list[Grave]:
         """What is left of deleted documents. See `storage.transfer.Transferable`."""
         with telling():
-            place = await self._registry.find((index, collection))
-            return await transfer.graves(self._client, place, after_id, size)
+            return await transfer.graves(self._registry, (index, collection), after_id, size)
 
     async def bury(self, index: str, collection: str, graves: Sequence[Grave]) -> None:
         """Know the versions of deleted documents. See `storage.transfer.Transferable`."""
         with telling():
-            place = await self._registry.find((index, collection))
-            await transfer.bury(self._client, place, graves)
+            await transfer.bury(self._registry, (index, collection), graves)
 
     async def rows(self, since: int, limit: int) -> list[Change]:
         """The rows of the feed that there are. See `storage.transfer.Transferable`."""
@@ -388,13 +386,9 @@ class OpenSearchStorage:
         return self._tools
 
     @property
-    def _client(self) -> Client:
-        return self._opened.client
-
-    @property
     def _registry(self) -> Registry:
         return self._opened.registry
 
     @property
     def _administration(self) -> Administration:
-        return Administration(self._client, self._registry, self._settings.replicas)
+        return Administration(self._opened.client, self._registry, self._settings.replicas)

@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from router.envelope import JsonObject
 from storage.contract import Document
 from storage.opensearch import places
-from storage.opensearch.catalog import Collection
+from storage.opensearch.catalog import Collection, Name
 from storage.opensearch.client import Client, object_at, objects, refusal
 from storage.opensearch.faults import RefusedError
 from storage.opensearch.operations import empty_grave, store
 from storage.opensearch.reads import fetch_records
 from storage.opensearch.records import Record, read_record
+from storage.opensearch.registry import Registry
 from storage.opensearch.turn import Turn
 from storage.stamps import packed
 from storage.transfer import Grave
 
 
-async def page(client: Client, collection: Collection, after_id: str, size: int) -> list[Document]:
+async def page(registry: Registry, name: Name, after_id: str, size: int) -> list[Document]:
     """The next documents in the order of their ids' bytes. Raises: faults."""
+    client, collection = registry.client, await registry.find(name)
     body: JsonObject = {
         "size": size,
         "sort": [{collection.sort_id: "asc"}],
@@ -35,8 +37,9 @@ async def page(client: Client, collection: Collection, after_id: str, size: int)
     return [document for document in documents if document is not None]
 
 
-async def load(client: Client, collection: Collection, documents: Sequence[Document]) -> None:
+async def load(registry: Registry, name: Name, documents: Sequence[Document]) -> None:
     """Put documents in verbatim, those left out whose ids are there. Raises: faults."""
+    client, collection = registry.client, await registry.find(name)
     turns = []
     for document in documents:
         record = Record(version=document.version, content=packed(document.source))
@@ -46,8 +49,9 @@ async def load(client: Client, collection: Collection, documents: Sequence[Docum
             raise verdict
 
 
-async def graves(client: Client, collection: Collection, after_id: str, size: int) -> list[Grave]:
+async def graves(registry: Registry, name: Name, after_id: str, size: int) -> list[Grave]:
     """The next versions of deleted documents, in the order of their ids' bytes. Raises: faults."""
+    client, collection = registry.client, await registry.find(name)
     if not after_id:
         await client.request("POST", collection.scope.graves, "_refresh")
     while ids := await _buried(client, collection, after_id, size):
@@ -75,8 +79,9 @@ async def _buried(client: Client, collection: Collection, after_id: str, size: i
     return [str(object_at(hit, "_source").get("id")) for hit in hits]
 
 
-async def bury(client: Client, collection: Collection, graves: Sequence[Grave]) -> None:
+async def bury(registry: Registry, name: Name, graves: Sequence[Grave]) -> None:
     """Know the versions of documents that are gone. Raises: faults."""
+    client, collection = registry.client, await registry.find(name)
     lines = [empty_grave(collection, key, Record(version=version)) for key, version in graves]
     for answer in await client.bulk(lines):
         status = answer.get("status")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from router.envelope import JsonObject
+from router.envelope import JsonObject, always
 from router.errors import RouterError
 from router.once import Remembered
 from router.settings import StorageSettings
@@ -66,6 +66,8 @@ class SqliteStorage:
         folder_mode: Of the folder, if it has to be made; the umask takes its part.
         keys_kept_hours: How long an idempotency key is remembered.
     """
+
+    is_shared = False
 
     def __init__(
         self,
@@ -223,7 +225,7 @@ class SqliteStorage:
             return refused
         return self._writer.write(write)
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: Listener, is_wanted: Callable[[], bool] = always) -> None:  # noqa: ARG002 - it costs nothing
         """Call the listener with each write of this process that is acknowledged."""
         self._listener = listener
         if self._parts is not None:

@@ -4,6 +4,7 @@ nothing comes twice, whenever a write falls."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 import pytest
 
 from realtime import holds, past, snapshots
-from router.settings import StorageSettings
+from router.settings import OpenSearchSettings, StorageSettings
 from storage.contract import Change, Hit, Storage
 from storage.memory import MemoryStorage
+from storage.opensearch.store import OpenSearchStorage
 from storage.sqlite.store import SqliteStorage
 from tests.support.inprocess import InProcess, in_process
 from tests.support.listeners import Listener
+from tests.support.opensearch import OpenSearchServer
 
 PLACE = {"index": "lab", "collection": "things"}
 RANGE = {"range": {"n": {"gte": 5}}}
@@ -59,6 +62,24 @@ async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[I
         await router.result("collection:create", {"mappings": {"dynamic": "false"}}, **PLACE)
         yield router
     await store.close()
+
+
+@pytest.fixture
+async def shared(opensearch: OpenSearchServer) -> AsyncIterator[tuple[InProcess, InProcess]]:
+    """Two routers on one OpenSearch."""
+    opensearch.wipe()
+    async with contextlib.AsyncExitStack() as undo:
+        routers = []
+        for _ in range(2):
+            settings = OpenSearchSettings(nodes=opensearch.url, refresh_ms=1)
+            store = OpenSearchStorage(settings)
+            await store.open()
+            undo.push_async_callback(store.close)
+            routers.append(await undo.enter_async_context(in_process(store)))
+        first, second = routers
+        await first.result("collection:create", {"mappings": {"dynamic": "false"}}, **PLACE)
+        await second.storage.catch_up()
+        yield first, second
 
 
 @pytest.fixture
@@ -438,3 +459,77 @@ class TestReaders:
         seams.storage.after_changes = fail
         (end,) = await ear.until(1)
         assert (end["type"], end["status"], end["room"]) == ("error", 500, joined["channel"])
+
+
+@pytest.mark.needs("opensearch")
+class TestRoutersOnOneStore:
+    async def test_all_hear_the_same_by_the_same_numbers(
+        self, shared: tuple[InProcess, InProcess]
+    ) -> None:
+        first, second = shared
+        ears = [listener(router, name) for router in shared for name in ("one", "two")]
+        await subscribe(first, RANGE, connection="one")
+        await subscribe(second, RANGE, "now", connection="one")
+        await do(first, "create", "a", {"n": 6})
+        await do(second, "update", "a", {"n": 7})
+        await do(first, "update", "a", {"n": 1}, volatile={"who": "me"})
+        await do(second, "create", "b", {"n": 5})
+        await do(first, "delete", "b")
+        await do(first, "create", "silent", {"n": 9}, silent=True)
+        await do(second, "createOrReplace", "silent", {"n": 1}, silent=True)
+        heard = await ears[0].until(5)
+        assert told(heard) == [
+            ("create", "in", "a"),
+            ("update", "in", "a"),
+            ("update", "out", "a"),
+            ("create", "in", "b"),
+            ("delete", "out", "b"),
+        ]
+        await subscribe(first, RANGE, heard[0]["seq"], connection="two")
+        await subscribe(second, RANGE, f"{heard[0]['feed']}:{heard[0]['seq']}", connection="two")
+        for ear, since in ((ears[1], 1), (ears[2], 0), (ears[3], 1)):
+            others = await ear.until(5 - since)
+            for mine, its in zip(heard[since:], others, strict=True):
+                assert {**its, "timestamp": 0} == {**mine, "timestamp": 0}
+
+    async def test_a_snapshot_and_a_stream_while_both_write(
+        self, shared: tuple[InProcess, InProcess], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(snapshots, "PAGE", 3)
+        monkeypatch.setattr(past, "PAGE", 7)
+        count = 60
+
+        async def write(router: InProcess, name: str) -> None:
+            for n in range(count):
+                await do(router, "createOrReplace", f"{name}{n % 5}", {"n": n})
+
+        ear = listener(shared[0])
+        writers = [
+            asyncio.create_task(write(router, name))
+            for router, name in zip(shared, "ab", strict=True)
+        ]
+        while await shared[1].storage.newest() < count // 2:
+            await asyncio.sleep(0.01)
+        await subscribe(shared[0], {}, "snapshot")
+        await asyncio.gather(*writers)
+        last = {f"{name}{n}" for name in "ab" for n in range(5)}
+        seen: dict[str, int] = {}
+        async with asyncio.timeout(30):
+            while set(seen) != last or any(version < count // 5 for version in seen.values()):
+                await asyncio.sleep(0.01)
+                for each in ear.heard:
+                    if each["type"] == "document":
+                        key, version = each["result"]["_id"], each["result"]["_version"]
+                        assert version == seen.get(key, version - 1) + 1
+                        seen[key] = version
+                ear.heard.clear()
+
+    async def test_what_was_acknowledged_before_is_not_told(
+        self, shared: tuple[InProcess, InProcess]
+    ) -> None:
+        ear = listener(shared[0])
+        for n in range(5):
+            await do(shared[n % 2], "createOrReplace", "a", {"n": n})
+        await subscribe(shared[0], {})
+        await do(shared[1], "createOrReplace", "a", {"n": 5})
+        assert numbers(await ear.until(1)) == [5]
