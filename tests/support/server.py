@@ -111,8 +111,9 @@ def start(
             mqtt_port=int(str(serving["mqtt_port"])),
             data=data,
             log=log,
-            mqtt_tls_port=int(str(serving["mqtt_tls_port"])),
-            is_secure=serving["tls"] is True,
+            # Programs of other versions may not tell.
+            mqtt_tls_port=int(str(serving.get("mqtt_tls_port", 0))),
+            is_secure=serving.get("tls") is True,
         )
         if until == "serving":
             _wait_for(lambda: _is_ready(server), process, log)
