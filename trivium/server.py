@@ -163,7 +163,8 @@ class Server:
             if self.core.following is not None:
                 await undo.enter_async_context(self.core.following.kept_up())
         except (StoreOpenError, RouterError, KeyringError, OSError) as error:
-            raise StartError(f"the store can't be opened: {error}") from error
+            said = f"the store can't be opened: {error}"
+            raise StartError(f"{said} (trivium doctor tells more)") from error
 
     def _check_host(self) -> None:
         if not is_loopback(self.host) and not self.core.register.directory.has_admin:

@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import apsw
 
@@ -16,6 +16,19 @@ from storage.sqlite.schema import APPLICATION_ID, CURRENT
 
 _PAGES: Final = 2_048
 """Pages copied at a time; another process may write in between."""
+
+_BUSY_MS: Final = 2_000
+"""Far longer than a router's own transactions."""
+
+_MOVE: Final = "move it away, or use another folder"
+_RESTORE: Final = "restore a backup (trivium restore)"
+
+
+class Fault(NamedTuple):
+    """What is wrong with a file, and what to do about it."""
+
+    said: str
+    advice: str
 
 
 def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
@@ -47,22 +60,46 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None
             reading.close()
 
 
-def check(path: Path) -> str:
-    """What is wrong with a file that should be a store of a schema we know; empty for nothing."""
+def check(path: Path) -> Fault | None:
+    """What is wrong with a file that should be a store of a schema we know."""
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
+            connection.set_busy_timeout(_BUSY_MS)
             if connection.pragma("application_id") != APPLICATION_ID:
-                return "it is no store"
+                return Fault("it is a database of another program", _MOVE)
             schema = connection.pragma("user_version")
             if schema > CURRENT:
-                return f"it has schema {schema}; this version knows schemas up to {CURRENT}"
+                said = f"it has schema {schema}; this version knows schemas up to {CURRENT}"
+                return Fault(said, "use the version that wrote it, or a newer one")
             found = connection.execute("PRAGMA quick_check(1)").get
-            return "" if found == "ok" else f"it is damaged: {found}"
+            return None if found == "ok" else Fault(f"it is damaged: {found}", _RESTORE)
         finally:
             connection.close()
+    except apsw.NotADBError:
+        return Fault("it is not a database", _MOVE)
+    except apsw.BusyError:
+        return Fault("another program has locked it", "stop that")
     except apsw.Error as error:
-        return f"it can't be read: {error}"
+        return Fault(f"it can't be read: {error}", _RESTORE)
+
+
+def check_lock(path: Path) -> Fault | None:
+    """Whether another program keeps writes out; a router at work does so for moments only."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            # Whoever only looks leaves the log as it is.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.set_busy_timeout(_BUSY_MS)
+            connection.execute("BEGIN IMMEDIATE; ROLLBACK")
+        finally:
+            connection.close()
+    except apsw.BusyError:
+        return Fault("another program has locked it", "stop that")
+    except apsw.Error as error:
+        return Fault(f"it can't be written to: {error}", "see who owns it")
+    return None
 
 
 def become_another(path: Path) -> None:

@@ -67,6 +67,7 @@ class Ledger:
             settings.feed_mb * 1024 * 1024, int(settings.feed_days * 86_400_000)
         )
         self._connection: apsw.Connection | None = None
+        self._failure = ""
         self._checkpoints: Checkpoints | None = None
 
     @property
@@ -119,7 +120,7 @@ class Ledger:
         After a failure of the disk all of them have failed, and `is_open` is False.
         """
         if self._connection is None:
-            return [_CLOSED] * len(writes)
+            return [self._closed()] * len(writes)
         try:
             return self._write_together(writes)
         except Exception as error:  # noqa: BLE001 - a boundary: every future must be answered
@@ -174,7 +175,11 @@ class Ledger:
 
     def _give_up(self, error: Exception) -> None:
         _log.error("store failed, no write is taken until it has reopened", reason=str(error))
+        self._failure = str(error)
         self.close()
+
+    def _closed(self) -> RouterError:
+        return unexpected(ConnectionError(f"the store is not open after: {self._failure}"))
 
     def _write_together(self, writes: Sequence[Write | Conclusion]) -> Sequence[Outcome | None]:
         at_ms = self.clock.stamp_ms()
@@ -225,7 +230,7 @@ class Ledger:
     def _transaction(self) -> Iterator[apsw.Connection]:
         connection = self._connection
         if connection is None:
-            raise _CLOSED
+            raise self._closed()
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
@@ -235,9 +240,6 @@ class Ledger:
                 with contextlib.suppress(apsw.Error):
                     connection.execute("ROLLBACK")
             raise
-
-
-_CLOSED = unexpected(ConnectionError("the store is not open after a failure of its disk"))
 
 
 def _is_of_disk(error: Exception) -> bool:

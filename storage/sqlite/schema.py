@@ -157,20 +157,25 @@ def prepare(connection: apsw.Connection, folder: Path, disk: Disk) -> None:
         StoreOpenError: The file is of a newer schema, or isn't a store.
         apsw.Error: The disk.
     """
+    path = folder / FILE_NAME
     number = connection.pragma("user_version")
+    mark = connection.pragma("application_id")
+    if mark != APPLICATION_ID and (mark or number or not _is_empty(connection)):
+        raise StoreOpenError(f"{path} is a database of another program")
     if number == CURRENT:
         return
-    path = folder / FILE_NAME
     if number > CURRENT:
         raise StoreOpenError(
             f"{path} has schema {number}; this version knows schemas up to {CURRENT}: "
             "use the version that wrote it, or a newer one"
         )
-    if number == 0 and connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").get is not None:
-        raise StoreOpenError(f"{path} is a database of another program")
     if number > 0:
         _back_up(connection, folder / f"{FILE_NAME}.schema-{number}", disk)
     upgrade(connection, number, CURRENT)
+
+
+def _is_empty(connection: apsw.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").get is None
 
 
 def upgrade(connection: apsw.Connection, number: int, target: int) -> None:

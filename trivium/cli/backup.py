@@ -103,9 +103,9 @@ def restore(file: Path, data: Path | None, config: Path | None) -> str:
             staged = Path(beside) / "data"
             manifest = _read(file, staged)
             for store in staged.rglob(FILE_NAME):
-                wrong = check(store)
-                if wrong:
-                    raise BackupError(f"{store.relative_to(staged)} in {file}: {wrong}")
+                fault = check(store)
+                if fault is not None:
+                    raise BackupError(f"{store.relative_to(staged)} in {file}: {fault.said}")
                 become_another(store)
             if folder.exists():
                 folder.rmdir()

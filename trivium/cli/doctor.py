@@ -18,7 +18,7 @@ from cryptography import x509
 
 from router.settings import BadSettingError, Settings, load
 from storage.contract import StoreOpenError
-from storage.sqlite.backups import check
+from storage.sqlite.backups import check, check_lock
 from storage.sqlite.connection import FILE_NAME
 from storage.sqlite.inspection import Facts, facts, library_version
 from trivium.cli.serve import DEFAULT_CONFIG
@@ -114,9 +114,9 @@ def _disk(folder: Path) -> Finding:
 
 
 def _store(about: str, path: Path) -> Iterator[Finding]:
-    wrong = check(path)
-    if wrong:
-        yield Finding("bad", f"{about} in {path}", f"{wrong}; restore a backup (trivium restore)")
+    fault = check(path) or check_lock(path)
+    if fault is not None:
+        yield Finding("bad", f"{about} in {path}", f"{fault.said}; {fault.advice}")
         return
     try:
         known = facts(path)

@@ -28,7 +28,7 @@ async def test_a_copy_of_an_open_store_is_a_store_of_its_own(tmp_path: Path) -> 
     feed = storage.feed
     await storage.close()
     assert pages[-1][0] == pages[-1][1] > 0
-    assert check(copied) == ""
+    assert check(copied) is None
     become_another(copied)
     again = SqliteStorage(StorageSettings(data=copied.parent))
     await again.open()
@@ -55,7 +55,9 @@ async def test_a_store_at_a_glance(tmp_path: Path) -> None:
 
 def test_what_is_no_store(tmp_path: Path) -> None:
     path = tmp_path / "text"
-    assert "can't be read" in check(path)
+    fault = check(path)
+    assert fault is not None
+    assert "can't be read" in fault.said
     path.write_text("no database, but as long as a header of one would be" * 20)
     assert check(path)
     with pytest.raises(StoreOpenError):
