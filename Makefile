@@ -28,7 +28,7 @@ test: $(VENV)/test.stamp
 	@tests/setup/node
 	@tests/setup/opensearch
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest --cov --cov-report=
+	@tests/setup/halves
 	@tests/setup/coverage
 
 check: $(VENV)/test.stamp
