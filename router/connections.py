@@ -10,6 +10,13 @@ from router.envelope import JsonObject
 SERVER_CHANNEL: Final = "kuzzle:notification:server"
 """Where clients hear of what concerns their connection as a whole (Kuzzle reference 2.2)."""
 
+TWINS: Final = "twins/"
+"""What the topics of assets begin with; the engine and the id follow."""
+
+TWIN: Final = "twin"
+"""The `type` of messages that are the state of an asset: `{_id, _version, _source}`, `_source` null
+for one that is gone; `isRetained` where a subscriber is told what was so before it came."""
+
 
 class Notification:
     """A message of the router's own accord; one object serves all connections that it goes to.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from router.actions import Action
@@ -24,6 +25,25 @@ class Authority(Protocol):
 
     def allows(self, user: User, action: Action, request: Request) -> bool:
         """Whether the user may run this action with these arguments."""
+
+
+class Twins(Protocol):
+    """Topics that tell the present state of an asset."""
+
+    def has(self, topic: str) -> bool:
+        """Whether it is such a topic."""
+
+    def follow(
+        self,
+        connection: Connection,
+        topics: Mapping[str, bool],
+        settled: Callable[[Sequence[bool]], None],
+    ) -> None:
+        """Tell a connection of these from now on, if it may read the assets, and at once of those
+        that it wants to know of by now; `settled` is called before with whether it may."""
+
+    def leave(self, connection: str, topic: str) -> None:
+        """Tell it of this one no longer."""
 
 
 class Auditor(Protocol):

@@ -31,6 +31,7 @@ from router.sections import (
     WebSocketSettings,
 )
 from router.sections_telling import DumpSettings, StatisticsSettings
+from router.sections_twins import TwinSettings
 from router.sources import BadSettingError, Given, from_environment, from_file, from_flags, meant
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "StatisticsSettings",
     "StorageSettings",
     "TlsSettings",
+    "TwinSettings",
     "WebSocketSettings",
     "load",
     "render",
@@ -75,6 +77,7 @@ class Settings(Section):
     websocket: WebSocketSettings = WebSocketSettings()
     mqtt: MqttSettings = MqttSettings()
     mqtt_sessions: MqttSessionSettings = MqttSessionSettings()
+    twins: TwinSettings = TwinSettings()
     storage: StorageSettings = StorageSettings()
     opensearch: OpenSearchSettings = OpenSearchSettings()
     log: LogSettings = LogSettings()

@@ -31,6 +31,7 @@ from realtime.notifier import Notifier
 from realtime.past import Past
 from realtime.reviews import Reviews
 from realtime.rooms import Rooms
+from realtime.twins import Twins
 from router.admission import Admission
 from router.connections import Connections
 from router.dispatch import Router
@@ -114,6 +115,9 @@ class Core:
         log_all = settings.log.level == "debug"
         self.observer.watch(self.table, self.admission, log_all=log_all)
         self.router = self._router()
+        self.twins = make_twins(self, settings) if settings.twins.enabled else None
+        if self.twins is not None:
+            self.register.directory.on_change(self.twins.review)
 
     def _surroundings(self, settings: Settings) -> Surroundings:
         return Surroundings(
@@ -188,6 +192,7 @@ class Wires:
             doorkeeper=door,
             broker=core.broker,
             topics=TopicDoor(core.register.directory),
+            twins=core.twins,
         )
 
 
@@ -220,6 +225,18 @@ def make_notifier(settings: Settings, storage: Storage, deliveries: Deliveries) 
     notifier = Notifier(rooms, deliveries, feed=lambda: storage.feed)
     storage.listen(notifier.written, lambda: bool(len(rooms)))
     return notifier
+
+
+def make_twins(core: Core, settings: Settings) -> Twins:
+    """The topics that tell of assets."""
+    return Twins(
+        core.storage,
+        core.authority,
+        core.deliveries,
+        ask=core.router.dispatch,
+        find=core.table.find,
+        check_s=settings.twins.check_s,
+    )
 
 
 def make_recorder(settings: Settings, *, has_data: bool) -> Recorder | None:

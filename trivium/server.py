@@ -157,6 +157,8 @@ class Server:
             undo.push_async_callback(self.core.shelf.close)
             undo.push_async_callback(self.core.reviews.close)
             undo.push_async_callback(self.core.past.close)
+            if self.core.twins is not None:
+                undo.push_async_callback(self.core.twins.close)
             await self._prepare()
             self._check_host()
             await undo.enter_async_context(self.core.entrance.kept())

@@ -7,7 +7,7 @@ from typing import Final
 from protocols.codec import frame
 from protocols.codec.mqtt.packets import Publish
 from protocols.codec.mqtt.properties import Properties
-from router.connections import Notification
+from router.connections import TWIN, Notification
 
 _TOLD: Final = (
     "type",
@@ -22,16 +22,37 @@ _TOLD: Final = (
     "seq",
 )
 _JSON: Final = "application/json"
+_STATE: Final = Properties(content_type=_JSON, payload_format_indicator=1)
 
 
 def message_of(notification: Notification, qos: int, node: str) -> Publish:
     """The notification as a message; MQTT 3.1.1 leaves out the properties."""
+    if notification.content.get("type") == TWIN:
+        return _twin(notification, qos)
     return Publish(
         topic=notification.channel,
         payload=payload_of(notification, node),
         qos=qos,
         properties=described(notification),
     )
+
+
+def _twin(notification: Notification, qos: int) -> Publish:
+    # An asset that is gone is an empty message, as one that takes back what is retained.
+    return Publish(
+        topic=notification.channel,
+        payload=notification.encoded("twin", _state),
+        qos=qos,
+        retain=notification.content.get("isRetained") is True,
+        properties=_STATE,
+    )
+
+
+def _state(notification: Notification) -> bytes:
+    content = notification.content
+    if content.get("_source") is None:
+        return b""
+    return frame.dumps({name: content[name] for name in ("_id", "_version", "_source")})
 
 
 def payload_of(notification: Notification, node: str) -> bytes:

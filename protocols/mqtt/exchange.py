@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from protocols.codec.frame import BadFrameError
@@ -23,6 +24,8 @@ from protocols.codec.mqtt.properties import NO_PROPERTIES
 from protocols.codec.mqtt.reasons import Reason, protocol_error
 from protocols.mqtt.aliases import IncomingAliases
 from protocols.mqtt.answers import Answers, check_publish
+from protocols.mqtt.broker.standing import Standing
+from protocols.mqtt.following import Following
 from protocols.mqtt.inbox import Receipt
 from protocols.mqtt.job import Job, Storing, read_request
 from protocols.mqtt.publishing import Publishing
@@ -43,6 +46,7 @@ class Exchange:
 
     Attributes:
         at_work: Requests that have no answer yet.
+        following: The assets that the client follows.
     """
 
     __slots__ = (
@@ -59,6 +63,7 @@ class Exchange:
         "_writer",
         "answers",
         "at_work",
+        "following",
     )
 
     def __init__(
@@ -82,6 +87,7 @@ class Exchange:
         self._jobs = jobs
         self.answers = Answers(terms, writer, state.outbox)
         self.at_work = 0
+        self.following = Following(terms, state, connection, writer.version)
 
     def handle(self, packet: Packet) -> None:
         """Work off a packet that the client has sent.
@@ -172,6 +178,13 @@ class Exchange:
 
     def _on_subscribe(self, packet: Subscribe) -> None:
         reasons, fresh = self._subscriptions.add(packet, self._writer.version)
+        topics = [one.topic_filter for one in packet.subscriptions]
+        tell = partial(self._subscribed, packet, fresh)
+        self.following.subscribed(topics, reasons, {each.topic_filter for each in fresh}, tell)
+
+    def _subscribed(
+        self, packet: Subscribe, fresh: tuple[Standing, ...], reasons: tuple[int, ...]
+    ) -> None:
         properties = NO_PROPERTIES
         if any(reason >= Reason.UNSPECIFIED_ERROR for reason in reasons):
             self._writer.refused.append("subscription")
@@ -179,6 +192,8 @@ class Exchange:
         answer = Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
         self._writer.send(answer)
         for standing in fresh:
+            if self.following.is_twin(standing.topic_filter):
+                continue
             self._broker.send_retained(self._state, standing)
 
     def _why_not(self) -> str:
@@ -188,6 +203,7 @@ class Exchange:
 
     def _on_unsubscribe(self, packet: Unsubscribe) -> None:
         reasons = self._subscriptions.remove(packet, self._writer.version)
+        self.following.unsubscribed(packet.topic_filters)
         self._writer.send(Unsuback(packet_id=packet.packet_id, reasons=reasons))
 
 

@@ -34,6 +34,7 @@ from router.ports import (
     Doorkeeper,
     TopicAuthority,
     TopicRights,
+    Twins,
 )
 from router.rates import Rates
 from router.settings import Settings
@@ -58,6 +59,7 @@ class MqttListener:
         connections: Told of each connection, so that it can be sent notifications.
         node: This router's name, sent with every answer.
         crowd: Counts the connections of each address.
+        twins: The topics of assets; None: there are none.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -72,12 +74,14 @@ class MqttListener:
         broker: Broker,
         doorkeeper: Doorkeeper | None = None,
         topics: TopicAuthority | None = None,
+        twins: Twins | None = None,
     ) -> None:
         terms = terms_of(
             settings,
             node,
             checks_credentials=doorkeeper is not None,
             checks_rights=topics is not None,
+            twins=twins,
         )
         self.sessions = Sessions(terms, broker, connections)
         self._topics = topics

@@ -350,6 +350,8 @@ class Session:
         )
         self._writer.send(msgspec.structs.replace(knock.connack, session_present=is_present))
         self._attach(packet)
+        if is_present:
+            self._exchange.following.go_on()
 
     def _attach(self, packet: Connect) -> None:
         writer, state, properties = self._writer, self._state, packet.properties

@@ -43,6 +43,14 @@ class Subscriptions:
     def __iter__(self) -> Iterator[Standing]:
         return iter(self._standings.values())
 
+    def topics(self) -> list[str]:
+        """Which they are."""
+        return list(self._standings)
+
+    def drop(self, topic: str) -> None:
+        """Take back what was granted."""
+        self._remove(topic)
+
     def qos(self, topic: str) -> int | None:
         """The QoS that the client listens to this very topic with; None if it doesn't."""
         standing = self._standings.get(topic)

@@ -6,6 +6,7 @@ import msgspec
 
 from protocols.codec.frame import FrameLimits
 from protocols.mqtt.broker.reserved import Reserved
+from router.ports import Twins
 from router.settings import MqttSessionSettings, Settings
 
 
@@ -14,7 +15,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     `node` is this router's name, sent with every answer. `checks_credentials`: a client that
     names itself in its CONNECT is let in only if that is good. `checks_rights`: what a client may
-    do with topics is asked when it comes.
+    do with topics is asked when it comes. `twins`: the topics of assets, None where there are none.
     """
 
     request_topic: str
@@ -32,15 +33,21 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     allow_pub_sub: bool = False
     topic_alias_maximum: int = 0
     kept: MqttSessionSettings = MqttSessionSettings()
+    twins: Twins | None = None
 
     @property
     def reserved(self) -> Reserved:
         """The topics that the router keeps to itself."""
-        return Reserved(self.request_topic, self.response_topic)
+        return Reserved(self.request_topic, self.response_topic, has_twins=self.twins is not None)
 
 
 def terms_of(
-    settings: Settings, node: str, *, checks_credentials: bool, checks_rights: bool
+    settings: Settings,
+    node: str,
+    *,
+    checks_credentials: bool,
+    checks_rights: bool,
+    twins: Twins | None = None,
 ) -> Terms:
     """The terms that the settings give."""
     mqtt = settings.mqtt
@@ -64,4 +71,5 @@ def terms_of(
         allow_pub_sub=mqtt.allow_pub_sub,
         topic_alias_maximum=mqtt.topic_alias_maximum,
         kept=settings.mqtt_sessions,
+        twins=twins,
     )

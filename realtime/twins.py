@@ -1,0 +1,300 @@
+"""Twin topics: the present state of an asset, for devices that subscribe to it.
+
+Nothing is kept that could be out of date after a restart: what a subscriber gets first is read from
+the store, what follows is told by it, and what is followed is compared with it now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import structlog
+
+from realtime.deliveries import Deliveries
+from realtime.rooms import Channel
+from router.actions import Action
+from router.connections import TWIN, TWINS
+from router.envelope import Connection, JsonObject, Request, Response, User
+from router.ports import Authority
+from storage.contract import Document, Storage, Write, Written
+
+ASSETS: Final = "assets"
+PIPES: Final = "notify:twin"
+
+_GET: Final = ("device-manager/asset", "get")
+_UNKNOWN: Final = "services.storage.not_found"
+_NOBODY: Final = Connection("", "internal")
+_GONE: Final[JsonObject] = {"type": TWIN, "_source": None}
+
+_log: Final = structlog.get_logger("trivium.twins")
+
+Ask: TypeAlias = Callable[[Request], Awaitable[Response]]
+Settled: TypeAlias = Callable[[Sequence[bool]], None]
+
+
+class Asset(NamedTuple):
+    """Which asset a topic is about."""
+
+    engine: str
+    id: str
+
+
+def asset_of(topic: str) -> Asset | None:
+    """The asset of `twins/<engine>/<id>`; None for another topic."""
+    engine, _, key = topic.removeprefix(TWINS).partition("/")
+    return Asset(engine, key) if topic.startswith(TWINS) and engine and key else None
+
+
+class _Twin:
+    """An asset that somebody follows.
+
+    Attributes:
+        state: What its followers were told last; None without an asset. Unset until it is known.
+        followers: The users in whose name connections follow.
+        awaited: Subscriptions that are being made.
+    """
+
+    __slots__ = ("awaited", "channel", "followers", "is_known", "state")
+
+    def __init__(self, topic: str) -> None:
+        self.channel = Channel(topic, "none", "all")
+        self.followers: dict[str, User] = {}
+        self.awaited = 0
+        self.is_known = False
+        self.state: JsonObject | None = None
+
+    def learn(self, state: JsonObject | None) -> None:
+        """The asset is this by now."""
+        self.state, self.is_known = state, True
+
+
+class Twins:
+    """Who follows which asset, and what they are told; a `router.ports.Twins`.
+
+    Args:
+        ask: Dispatches a request in the name of a connection.
+        find: Finds the action that rights are about.
+        check_s: Seconds between two comparisons of what is followed with the store: it finds what
+            went with its collection, and what other routers wrote.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        authority: Authority,
+        deliveries: Deliveries,
+        *,
+        ask: Ask,
+        find: Callable[[str, str], Action],
+        check_s: float,
+    ) -> None:
+        self._storage = storage
+        self._authority = authority
+        self._deliveries = deliveries
+        self._ask = ask
+        self._find = find
+        self._check_s = check_s
+        self._twins: dict[Asset, _Twin] = {}
+        self._followed: dict[str, set[Asset]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._checking: asyncio.Task[None] | None = None
+        self._is_review_due = False
+        storage.listen(self.written)
+        connections = deliveries.connections
+        connections.on_closed(self.leave_all)
+        connections.on_signed_out(self.leave_all)
+        connections.on_parted(self._parted)
+
+    def __len__(self) -> int:
+        """How many assets are followed."""
+        return len(self._twins)
+
+    # -- for the wire -------------------------------------------------------------------
+
+    def has(self, topic: str) -> bool:
+        """Whether it is a twin's."""
+        return asset_of(topic) is not None
+
+    def follow(self, connection: Connection, topics: Mapping[str, bool], settled: Settled) -> None:
+        """Tell a connection of these assets from now on, if it may read them.
+
+        Args:
+            topics: With whether it wants to know how the asset is by now.
+            settled: Called with whether it may, for each topic, before anything is sent.
+        """
+        self._run(self._follow(connection, topics, settled))
+
+    def leave(self, connection: str, topic: str) -> None:
+        """Tell it of an asset no longer; does nothing if it doesn't follow that."""
+        asset = asset_of(topic)
+        if asset is not None:
+            self._leave(connection, asset)
+
+    # -- what happens -------------------------------------------------------------------
+
+    def written(self, write: Write, written: Written) -> None:
+        """A write is acknowledged; a `storage.contract.Listener`."""
+        if write.collection != ASSETS or not self._twins:
+            return
+        twin = self._twins.get(Asset(write.index, written.id))
+        if twin is not None:
+            gone = write.verb == "delete"
+            document = Document(id=written.id, version=written.version, source=written.source)
+            self._tell(twin, None if gone else _state(document))
+
+    def leave_all(self, connection: str) -> None:
+        """Tell a connection nothing any more."""
+        for asset in list(self._followed.get(connection, ())):
+            self._leave(connection, asset)
+
+    def review(self) -> None:
+        """Rights have changed: soon tell only those who may still read what they follow."""
+        if not self._is_review_due and self._twins:
+            self._is_review_due = True
+            self._run(self._review())
+
+    async def close(self) -> None:
+        """Stop looking."""
+        tasks = [*self._tasks, *([] if self._checking is None else [self._checking])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def check(self) -> None:
+        """Compare everything that is followed with the store; tell what is different there."""
+        by_index: dict[str, list[Asset]] = {}
+        for asset, twin in self._twins.items():
+            if twin.is_known:
+                by_index.setdefault(asset.engine, []).append(asset)
+        for index, assets in by_index.items():
+            for asset, state in (await self._stored(index, assets)).items():
+                twin_now = self._twins.get(asset)
+                if twin_now is not None and twin_now.state != state:
+                    self._tell(twin_now, state)
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _run(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if self._checking is None:
+            self._checking = asyncio.ensure_future(self._check_often())
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - a boundary: nobody awaits the task
+            _log.error("a twin could not be told of", exc_info=error)
+
+    async def _check_often(self) -> None:
+        while True:
+            await asyncio.sleep(self._check_s)
+            await self._guarded(self.check())
+
+    async def _follow(
+        self, connection: Connection, topics: Sequence[str], settled: Settled
+    ) -> None:
+        begun = [await self._begin(connection, topic) for topic in topics]
+        settled([twin is not None for twin in begun])
+        for twin in begun:
+            if twin is not None and connection.id in twin.followers and twin.state is not None:
+                # As what is retained is sent to who subscribes.
+                content = {**twin.state, "isRetained": True}
+                self._deliveries.send_to(PIPES, twin.channel, connection.id, content)
+
+    async def _begin(self, connection: Connection, topic: str) -> _Twin | None:
+        asset = asset_of(topic)
+        assert asset is not None
+        twin = self._twins.setdefault(asset, _Twin(topic))
+        twin.awaited += 1
+        try:
+            request = _request(asset, connection)
+            response = await self._ask(request)
+            is_there = response.error is None
+            is_allowed = is_there or (response.error or {}).get("id") == _UNKNOWN
+            if not is_allowed or connection.id not in self._deliveries.connections:
+                return None
+            # Both are read after the asset: what was written meanwhile has been heard here.
+            user = await self._authority.identify(request)
+            if not twin.is_known:
+                [document] = await self._storage.mget(asset.engine, ASSETS, [asset.id])
+                if not twin.is_known:
+                    twin.learn(None if document is None else _state(document))
+            twin.followers[connection.id] = user
+            twin.channel.listeners[connection.id] = None
+            self._followed.setdefault(connection.id, set()).add(asset)
+            return twin
+        finally:
+            twin.awaited -= 1
+            self._forget(asset, twin)
+
+    def _tell(self, twin: _Twin, state: JsonObject | None) -> None:
+        twin.learn(state)
+        self._deliveries.send(PIPES, [twin.channel], _GONE if state is None else state)
+
+    async def _stored(
+        self, index: str, assets: Sequence[Asset]
+    ) -> Mapping[Asset, JsonObject | None]:
+        if not self._storage.has_collection(index, ASSETS):
+            return dict.fromkeys(assets)
+        told = {asset: self._twins[asset].state for asset in assets}
+        documents = await self._storage.mget(index, ASSETS, [asset.id for asset in assets])
+        found = {}
+        for asset, document in zip(assets, documents, strict=True):
+            twin = self._twins.get(asset)
+            # What was told meanwhile is newer than what was read.
+            if twin is not None and twin.state is told[asset]:
+                found[asset] = None if document is None else _state(document)
+        return found
+
+    def _leave(self, connection: str, asset: Asset) -> None:
+        twin = self._twins.get(asset)
+        if twin is None or twin.followers.pop(connection, None) is None:
+            return
+        twin.channel.listeners.pop(connection, None)
+        followed = self._followed[connection]
+        followed.discard(asset)
+        if not followed:
+            del self._followed[connection]
+        self._forget(asset, twin)
+
+    def _forget(self, asset: Asset, twin: _Twin) -> None:
+        if not twin.followers and not twin.awaited:
+            self._twins.pop(asset, None)
+
+    def _parted(self, connection: str, user_id: str) -> Iterable[str]:
+        ended = []
+        for asset in list(self._followed.get(connection, ())):
+            if self._twins[asset].followers[connection].id != user_id:
+                ended.append(self._twins[asset].channel.name)
+                self._leave(connection, asset)
+        return ended
+
+    async def _review(self) -> None:
+        self._is_review_due = False
+        followers = [user for twin in self._twins.values() for user in twin.followers.values()]
+        now = {name: await self._authority.assume(User(name)) for name in {u.id for u in followers}}
+        action = self._find(*_GET)
+        for asset, twin in list(self._twins.items()):
+            for connection, user in list(twin.followers.items()):
+                # Whoever has come meanwhile was asked when it came.
+                caller = now.get(user.id)
+                if caller and not self._authority.allows(caller, action, _request(asset, _NOBODY)):
+                    self._leave(connection, asset)
+
+
+def _request(asset: Asset, connection: Connection) -> Request:
+    return Request(
+        controller=_GET[0],
+        action=_GET[1],
+        connection=connection,
+        args={"index": asset.engine, "_id": asset.id},
+    )
+
+
+def _state(document: Document) -> JsonObject:
+    source = document.source
+    return {"type": TWIN, "_id": document.id, "_version": document.version, "_source": source}
