@@ -17,6 +17,7 @@ from realtime.rooms import Channel
 from router.actions import Action
 from router.connections import TWIN, TWINS
 from router.envelope import Connection, JsonObject, Request, Response, User
+from router.errors import RouterError
 from router.ports import Authority
 from storage.contract import Document, Storage, Write, Written
 
@@ -164,12 +165,13 @@ class Twins:
 
     async def check(self) -> None:
         """Compare everything that is followed with the store; tell what is different there."""
-        by_index: dict[str, list[Asset]] = {}
+        by_engine: dict[str, list[Asset]] = {}
         for asset, twin in self._twins.items():
             if twin.is_known:
-                by_index.setdefault(asset.engine, []).append(asset)
-        for index, assets in by_index.items():
-            for asset, state in (await self._stored(index, assets)).items():
+                by_engine.setdefault(asset.engine, []).append(asset)
+        for engine, assets in by_engine.items():
+            there = [asset for asset in assets if asset in self._twins]
+            for asset, state in (await self._stored(engine, there)).items():
                 twin_now = self._twins.get(asset)
                 if twin_now is not None and twin_now.state != state:
                     self._tell(twin_now, state)
@@ -197,13 +199,21 @@ class Twins:
     async def _follow(
         self, connection: Connection, topics: Sequence[str], settled: Settled
     ) -> None:
-        begun = [await self._begin(connection, topic) for topic in topics]
+        begun = [await self._begun(connection, topic) for topic in topics]
         settled([twin is not None for twin in begun])
         for twin in begun:
             if twin is not None and connection.id in twin.followers and twin.state is not None:
                 # As what is retained is sent to who subscribes.
                 content = {**twin.state, "isRetained": True}
                 self._deliveries.send_to(PIPES, twin.channel, connection.id, content)
+
+    async def _begun(self, connection: Connection, topic: str) -> _Twin | None:
+        try:
+            return await self._begin(connection, topic)
+        except RouterError as error:
+            # Its token has ended, or the store is away.
+            _log.info("a twin is not followed", topic=topic, reason=error.id)
+            return None
 
     async def _begin(self, connection: Connection, topic: str) -> _Twin | None:
         asset = asset_of(topic)
@@ -215,7 +225,7 @@ class Twins:
             response = await self._ask(request)
             is_there = response.error is None
             is_allowed = is_there or (response.error or {}).get("id") == _UNKNOWN
-            if not is_allowed or connection.id not in self._deliveries.connections:
+            if not is_allowed:
                 return None
             # Both are read after the asset: what was written meanwhile has been heard here.
             user = await self._authority.identify(request)
@@ -223,6 +233,8 @@ class Twins:
                 [document] = await self._storage.mget(asset.engine, ASSETS, [asset.id])
                 if not twin.is_known:
                     twin.learn(None if document is None else _state(document))
+            if connection.id not in self._deliveries.connections:
+                return None
             twin.followers[connection.id] = user
             twin.channel.listeners[connection.id] = None
             self._followed.setdefault(connection.id, set()).add(asset)
@@ -236,12 +248,12 @@ class Twins:
         self._deliveries.send(PIPES, [twin.channel], _GONE if state is None else state)
 
     async def _stored(
-        self, index: str, assets: Sequence[Asset]
+        self, engine: str, assets: Sequence[Asset]
     ) -> Mapping[Asset, JsonObject | None]:
-        if not self._storage.has_collection(index, ASSETS):
+        if not self._storage.has_collection(engine, ASSETS):
             return dict.fromkeys(assets)
         told = {asset: self._twins[asset].state for asset in assets}
-        documents = await self._storage.mget(index, ASSETS, [asset.id for asset in assets])
+        documents = await self._storage.mget(engine, ASSETS, [asset.id for asset in assets])
         found = {}
         for asset, document in zip(assets, documents, strict=True):
             twin = self._twins.get(asset)

@@ -53,14 +53,18 @@ class Following:
             tell(self._refused(topics, reasons, places, Reason.QUOTA_EXCEEDED))
         else:
             self._asked += len(places)
+            asked = [topics[place] for place in places]
 
             def settled(allowed: Sequence[bool]) -> None:
                 self._asked -= len(places)
                 denied = [place for place, may in zip(places, allowed, strict=True) if not may]
                 tell(self._refused(topics, reasons, denied, Reason.NOT_AUTHORIZED))
+                # The client may want it no longer by now.
+                subscriptions = self._state.subscriptions
+                self.unsubscribed([each for each in asked if subscriptions.qos(each) is None])
                 self._state.flush()
 
-            self._twins.follow(self._connection, [topics[place] for place in places], settled)
+            self._twins.follow(self._connection, asked, settled)
 
     def unsubscribed(self, topics: Sequence[str]) -> None:
         """The client wants to hear of these no longer."""

@@ -139,6 +139,19 @@ async def test_an_asset_that_is_not_there_yet_may_be_waited_for(tmp_path: Path) 
         assert await n_of(client) == 1
 
 
+async def test_who_wants_it_no_longer_is_not_told(tmp_path: Path) -> None:
+    async with fleet(tmp_path) as server, mqtt_wire.client(server.mqtt_port) as client:
+        twins = server.core.twins
+        assert twins is not None
+        await client.send(
+            Subscribe(packet_id=1, subscriptions=(Subscription(topic_filter=TOPIC),)),
+            Unsubscribe(packet_id=2, topic_filters=(TOPIC,)),
+        )
+        kinds = {type(await client.receive()), type(await client.receive())}
+        assert kinds == {Suback, Unsuback}
+        await until(lambda: not len(twins), "nobody follows it")
+
+
 async def test_what_is_no_asset_is_refused(tmp_path: Path) -> None:
     async with fleet(tmp_path) as server, mqtt_wire.client(server.mqtt_port) as client:
         topics = ("twins/nowhere/Truck-1", TOPIC, "twins/fleet", "twins//x")
