@@ -197,12 +197,14 @@ class Twins:
             await self._guarded(self.check())
 
     async def _follow(
-        self, connection: Connection, topics: Sequence[str], settled: Settled
+        self, connection: Connection, topics: Mapping[str, bool], settled: Settled
     ) -> None:
         begun = [await self._begun(connection, topic) for topic in topics]
         settled([twin is not None for twin in begun])
-        for twin in begun:
-            if twin is not None and connection.id in twin.followers and twin.state is not None:
+        for twin, is_wanted in zip(begun, topics.values(), strict=True):
+            if twin is None or not is_wanted or connection.id not in twin.followers:
+                continue
+            if twin.state is not None:
                 # As what is retained is sent to who subscribes.
                 content = {**twin.state, "isRetained": True}
                 self._deliveries.send_to(PIPES, twin.channel, connection.id, content)

@@ -64,7 +64,8 @@ class Following:
                 self.unsubscribed([each for each in asked if subscriptions.qos(each) is None])
                 self._state.flush()
 
-            self._twins.follow(self._connection, asked, settled)
+            wanted = {each: each in fresh for each in asked}
+            self._twins.follow(self._connection, wanted, settled)
 
     def unsubscribed(self, topics: Sequence[str]) -> None:
         """The client wants to hear of these no longer."""

@@ -16,6 +16,7 @@ from protocols.codec.mqtt.packets import (
     V5,
     Connack,
     Connect,
+    Puback,
     Publish,
     Suback,
     Subscribe,
@@ -137,6 +138,31 @@ async def test_an_asset_that_is_not_there_yet_may_be_waited_for(tmp_path: Path) 
         await nothing_more(client)
         await server.sdk.device_manager.asset.create("fleet", ASSET)
         assert await n_of(client) == 1
+
+
+async def test_who_does_not_want_what_is_retained_hears_of_changes(tmp_path: Path) -> None:
+    async with fleet(tmp_path) as server, mqtt_wire.client(server.mqtt_port) as client:
+        await server.sdk.device_manager.asset.create("fleet", ASSET)
+        asked = (Subscription(topic_filter=TOPIC, retain_handling=2),)
+        await client.send(Subscribe(packet_id=1, subscriptions=asked))
+        assert isinstance(await client.receive(), Suback)
+        await server.sdk.device_manager.asset.update("fleet", "Truck-1", {"metadata": {"n": 2}})
+        assert await n_of(client) == 2
+
+
+async def test_clients_can_neither_speak_for_an_asset_nor_hear_of_all(tmp_path: Path) -> None:
+    async with (
+        fleet(tmp_path, **{"mqtt.allow_pub_sub": True}) as server,
+        mqtt_wire.client(server.mqtt_port) as client,
+    ):
+        assert await subscribe(client, "twins/#", TOPIC) == (0, 0)
+        await client.send(Publish(topic=TOPIC, payload=b"{}", qos=1, packet_id=2, retain=True))
+        answer = await client.receive()
+        assert isinstance(answer, Puback)
+        assert answer.reason == 0x87
+        await server.sdk.device_manager.asset.create("fleet", ASSET)
+        assert await n_of(client) == 1
+        await nothing_more(client)
 
 
 async def test_who_wants_it_no_longer_is_not_told(tmp_path: Path) -> None:
