@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import apsw
@@ -102,7 +103,9 @@ def _reindex(connection: apsw.Connection, before: Collection, after: Collection)
     sides = SideChanges(after.fields)
     for documents in _pages(connection, after.number):
         for doc, source in documents:
-            sides.add(doc, *changed_rows(before.mapping.rows(source), mapping.rows(source)))
+            rows = mapping.rows(source)
+            gone, new = changed_rows(before.mapping.rows(source), rows)
+            sides.add(doc, gone, new, partial(list, rows))
         sides.flush(connection, after.number)
         sides = SideChanges(sides.fields)
     return replace(after, mapping=mapping, fields=sides.fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import apsw
@@ -221,8 +222,14 @@ class Batch:
                 touched.after = after = rows.create(key, before, after)
             else:
                 rows.update(after)
-            rows.index(after.doc, touched.gone, touched.new)
+            rows.index(
+                after.doc, touched.gone, touched.new, partial(_rows_of, collection, after.source)
+            )
         return rows.flush()
+
+
+def _rows_of(collection: Collection, source: bytes | None) -> list[Row]:
+    return [] if source is None else collection.mapping.rows(orjson.loads(source))
 
 
 def document_of(id: str, record: Record, collection: Collection) -> Document | None:

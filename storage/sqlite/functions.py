@@ -11,7 +11,7 @@ import orjson
 from storage.evaluate import matches
 from storage.geo import Point, distance_m, is_in_polygon
 from storage.patterns import fits
-from storage.query import AnyWord, Objects, Phrase
+from storage.query import Objects
 
 
 def _distance_m(*degrees: Any) -> float:
@@ -27,9 +27,8 @@ def _points(shape: bytes) -> list[Point]:
     return [(lat, lon) for lat, lon in orjson.loads(shape)]
 
 
-def _holds(query: AnyWord | Phrase | Objects, value: object) -> bool:
-    field = query.path if isinstance(query, Objects) else query.field
-    return isinstance(value, str) and matches(query, "", {field: [value]})
+def _holds(query: Objects, value: object) -> bool:
+    return matches(query, "", {query.path: [value]}) if isinstance(value, str) else False
 
 
 # Rows come in the order of their values: the next one often has the same.

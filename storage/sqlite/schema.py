@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,8 +13,12 @@ import orjson
 
 from storage.contract import StoreOpenError
 from storage.mapping import Mapping
+from storage.sqlite import texts
 from storage.sqlite.connection import FILE_NAME, Disk
 from storage.sqlite.sides import SideChanges
+
+_CHUNK: Final = 1_000
+"""Documents that are indexed in one go."""
 
 APPLICATION_ID: Final = 0x54726976
 """`Triv`: tells our files from others' (SQLite, PRAGMA application_id)."""
@@ -94,7 +99,7 @@ def _index_nested_objects(connection: apsw.Connection) -> None:
         documents: Iterable[Any] = connection.execute(f"SELECT doc, source FROM documents_{number}")
         for doc, source in documents:
             found = mapping.rows(orjson.loads(source))
-            sides.add(doc, (), (row for row in found if row[1] == "nested"))
+            sides.add(doc, (), [row for row in found if row[1] == "nested"], list)
         sides.flush(connection, number)
         connection.executemany(
             "INSERT OR IGNORE INTO fields VALUES (?, ?, ?)",
@@ -107,10 +112,29 @@ def _note(connection: apsw.Connection) -> None:
     connection.execute("ALTER TABLE changes ADD COLUMN notes BLOB")
 
 
+def _index_words(connection: apsw.Connection) -> None:
+    """Step 6: texts are found by their words, without reading them."""
+    living = "SELECT number, mapping FROM collections WHERE instr(mapping, '\"text\"')"
+    rows: list[Any] = connection.execute(living).fetchall()
+    for number, form in rows:
+        mapping = Mapping.parse("", "", orjson.loads(form))
+        known = "SELECT path, number FROM fields WHERE collection = ?"
+        sides = SideChanges(dict(connection.execute(known, (number,))))
+        texts.create(connection, number)
+        documents: Iterable[Any] = connection.execute(f"SELECT doc, source FROM documents_{number}")
+        for doc, source in documents:
+            found = mapping.rows(orjson.loads(source))
+            text = [row for row in found if row[1] == "text"]
+            sides.add(doc, (), text, partial(list, text))
+            if not doc % _CHUNK:
+                sides.flush(connection, number)
+                sides = SideChanges(sides.fields)
+        sides.flush(connection, number)
+
+
 STEPS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (
     *(_create, _chain, _keep_keys),
-    _index_nested_objects,
-    _note,
+    *(_index_nested_objects, _note, _index_words),
 )
 """Step n brings schema n-1 to schema n. Never altered once released; a new one is added."""
 
@@ -147,6 +171,7 @@ def drop_collection_tables(connection: apsw.Connection, number: int) -> None:
     """Remove the tables of one collection and everything in them."""
     for kind in ("documents", "values", "places"):
         connection.execute(f"DROP TABLE {kind}_{number}")
+    texts.drop(connection, number)
 
 
 def prepare(connection: apsw.Connection, folder: Path, disk: Disk) -> None:

@@ -34,16 +34,23 @@ from storage.query import (
 )
 from storage.sqlite.catalog import Collection
 from storage.sqlite.sides import UPDATED
+from storage.sqlite.texts import WordTests
 
 _WRITTEN_OUT: Final = 16
 """Values that stand in the SQL themselves; more go in as one array."""
+
+_JOINED: Final = 100
+"""Sets that one union joins; SQLite takes 500."""
 
 _SLACK: Final = 1e-6
 """Degrees (a tenth of a meter) that a bounding box is larger than its circle: rounding."""
 
 
 class Condition:
-    """The `WHERE` of one query over `documents_n AS d`, with its arguments in order."""
+    """The `WHERE` of one query over `documents_n AS d`, with its arguments in order.
+
+    It asks of `d` but its number wherever it can: see `Matching`.
+    """
 
     def __init__(self, query: Query, collection: Collection) -> None:
         self.arguments: list[object] = []
@@ -52,6 +59,9 @@ class Condition:
             MatchAll: self._match_all,
             MatchNone: self._match_none,
             Ids: self._ids,
+            Bool: self._bool,
+        }
+        self._sets: dict[type, Callable[[Query], str | None]] = {
             Terms: self._terms,
             Range: self._range,
             Exists: self._exists,
@@ -61,15 +71,34 @@ class Condition:
             Prefix: self._prefix,
             Wildcard: self._wildcard,
             Regexp: self._regexp,
-            AnyWord: self._any_word,
-            Phrase: self._phrase,
+            AnyWord: self._words,
+            Phrase: self._words,
             Objects: self._objects,
-            Bool: self._bool,
         }
         self.sql = self._sql(query)
 
+    @classmethod
+    def of_set(cls, query: Query, collection: Collection) -> Condition:
+        """In the place of a condition the numbers of the documents, some of them repeated; for
+        a query that `is_set`."""
+        condition = cls(MatchAll(), collection)
+        condition.sql = condition._set(query) or "SELECT 0 AS doc WHERE 0"
+        return condition
+
     def _sql(self, query: Query) -> str:
-        return self._compilers[type(query)](query)
+        if getattr(query, "field", None) == UPDATED:
+            return self._updated(query)
+        if type(query) in self._compilers and not is_set(query):
+            return self._compilers[type(query)](query)
+        documents = self._set(query)
+        return "0" if documents is None else f"d.doc IN ({documents})"
+
+    def _set(self, query: Query) -> str | None:
+        """The numbers of the documents; None if there can be none."""
+        if not isinstance(query, Bool):
+            return self._sets[type(query)](query)
+        parts = [self._set(each) for each in query.should]
+        return " UNION ALL ".join(part for part in parts if part is not None) or None
 
     def _match_all(self, _query: Query) -> str:
         return "1"
@@ -81,41 +110,48 @@ class Condition:
         assert isinstance(query, Ids)
         return self._any_of("d.id", query.values)
 
-    def _terms(self, query: Query) -> str:
-        assert isinstance(query, Terms)
-        return self._values(query.field, lambda column: self._any_of(column, query.values))
-
-    def _range(self, query: Query) -> str:
-        assert isinstance(query, Range)
-        bounds = (
-            (">", query.gt),
-            (">=", query.gte),
-            ("<", query.lt),
-            ("<=", query.lte),
-        )
-        return self._values(query.field, lambda column: self._bounds(column, bounds))
-
-    def _exists(self, query: Query) -> str:
-        assert isinstance(query, Exists)
-        if query.field == UPDATED:
+    def _updated(self, query: Query) -> str:
+        """The one field that is a column."""
+        if isinstance(query, Exists):
             return "d.updated_ms IS NOT NULL"
-        field = self._collection.fields.get(query.field)
-        if field is None:
-            return "0"
-        number = self._collection.number
-        self.arguments += [field, field]
-        return (
-            f"(d.doc IN (SELECT doc FROM values_{number} WHERE field = ?)"
-            f" OR d.doc IN (SELECT doc FROM places_{number} WHERE field = ?))"
-        )
+        tests: dict[type, Callable[[Query, str], str]] = {
+            Terms: self._terms_of,
+            Range: self._range_of,
+        }
+        # Never null, which would stay null under NOT: the column is, until the first update.
+        return f"(d.updated_ms IS NOT NULL AND {tests[type(query)](query, 'd.updated_ms')})"
 
-    def _geo_distance(self, query: Query) -> str:
+    def _terms(self, query: Query) -> str | None:
+        assert isinstance(query, Terms)
+        return self._values(query.field, lambda column: self._terms_of(query, column))
+
+    def _terms_of(self, query: Query, column: str) -> str:
+        assert isinstance(query, Terms)
+        return self._any_of(column, query.values)
+
+    def _range(self, query: Query) -> str | None:
+        assert isinstance(query, Range)
+        return self._values(query.field, lambda column: self._range_of(query, column))
+
+    def _range_of(self, query: Query, column: str) -> str:
+        assert isinstance(query, Range)
+        bounds = ((">", query.gt), (">=", query.gte), ("<", query.lt), ("<=", query.lte))
+        return self._bounds(column, bounds)
+
+    def _exists(self, query: Query) -> str | None:
+        assert isinstance(query, Exists)
+        leaf = self._collection.mapping.leaf(query.field)
+        if leaf is not None and leaf.kind == "geo":
+            return self._places(query.field, (-90.0, 90.0), None, "1")
+        return self._values(query.field, lambda _column: "1")
+
+    def _geo_distance(self, query: Query) -> str | None:
         assert isinstance(query, GeoDistance)
         lats, lons = _box(query)
         test = "distance_m(?, ?, lat, lon) <= ?"
         return self._places(query.field, lats, lons, test, query.lat, query.lon, query.meters)
 
-    def _geo_box(self, query: Query) -> str:
+    def _geo_box(self, query: Query) -> str | None:
         assert isinstance(query, GeoBox)
         lats, lons = (query.bottom, query.top), [query.left, query.right]
         if query.left <= query.right:
@@ -123,7 +159,7 @@ class Condition:
         test = "(lon >= ? OR lon <= ?)"
         return self._places(query.field, lats, None, test, query.left, query.right)
 
-    def _geo_polygon(self, query: Query) -> str:
+    def _geo_polygon(self, query: Query) -> str | None:
         assert isinstance(query, GeoPolygon)
         lats, lons = zip(*query.points, strict=True)
         around = (min(lats), max(lats)), [min(lons), max(lons)]
@@ -137,47 +173,44 @@ class Condition:
         lons: list[float] | None,
         test: str,
         *arguments: object,
-    ) -> str:
+    ) -> str | None:
         """Places between these latitudes and longitudes that pass the test."""
         field = self._collection.fields.get(path)
         if field is None:
-            return "0"
+            return None
         self.arguments += [field, *lats, *(lons or ()), *arguments]
         beside = " AND lon BETWEEN ? AND ?" if lons is not None else ""
         table = f"places_{self._collection.number}"
-        return (
-            f"d.doc IN (SELECT doc FROM {table}"
-            f" WHERE field = ? AND lat BETWEEN ? AND ?{beside} AND {test})"
-        )
+        return f"SELECT doc FROM {table} WHERE field = ? AND lat BETWEEN ? AND ?{beside} AND {test}"
 
-    def _prefix(self, query: Query) -> str:
+    def _prefix(self, query: Query) -> str | None:
         assert isinstance(query, Prefix)
         return self._values(query.field, lambda column: self._from(column, query.value))
 
-    def _wildcard(self, query: Query) -> str:
+    def _wildcard(self, query: Query) -> str | None:
         assert isinstance(query, Wildcard)
         start = patterns.wildcard_start(query.pattern)
         expression = patterns.wildcard(query.pattern)
         return self._values(query.field, lambda column: self._fits(column, start, expression))
 
-    def _regexp(self, query: Query) -> str:
+    def _regexp(self, query: Query) -> str | None:
         assert isinstance(query, Regexp)
         expression = patterns.regexp(query.pattern)
         return self._values(query.field, lambda column: self._fits(column, "", expression))
 
-    def _any_word(self, query: Query) -> str:
-        assert isinstance(query, AnyWord)
-        return self._values(query.field, lambda column: self._has(column, query))
+    def _words(self, query: Query) -> str | None:
+        assert isinstance(query, (AnyWord, Phrase))
+        field = self._collection.fields.get(query.field)
+        if field is None:
+            return None
+        tests = WordTests(self._collection.number, field, self.arguments, self._any_of)
+        return tests.sql(query)
 
-    def _phrase(self, query: Query) -> str:
-        assert isinstance(query, Phrase)
-        return self._values(query.field, lambda column: self._has(column, query))
-
-    def _objects(self, query: Query) -> str:
+    def _objects(self, query: Query) -> str | None:
         assert isinstance(query, Objects)
-        return self._values(query.path, lambda column: self._has(column, query))
+        return self._values(query.path, lambda column: self._holds(column, query))
 
-    def _has(self, column: str, query: AnyWord | Phrase | Objects) -> str:
+    def _holds(self, column: str, query: Objects) -> str:
         self.arguments.append(apsw.pyobject(query))
         return f"holds(?, {column})"
 
@@ -204,16 +237,13 @@ class Condition:
             parts.append(f"{total} >= {query.minimum}")
         return _joined("AND", parts) if parts else "1"
 
-    def _values(self, path: str, condition: Callable[[str], str]) -> str:
-        if path == UPDATED:
-            # Never null, which would stay null under NOT: the column is, until the first update.
-            return f"(d.updated_ms IS NOT NULL AND {condition('d.updated_ms')})"
+    def _values(self, path: str, condition: Callable[[str], str]) -> str | None:
         field = self._collection.fields.get(path)
         if field is None:
-            return "0"  # no document has a value there
+            return None  # no document has a value there
         self.arguments.append(field)
         table = f"values_{self._collection.number}"
-        return f"d.doc IN (SELECT doc FROM {table} WHERE field = ? AND {condition('value')})"
+        return f"SELECT doc FROM {table} WHERE field = ? AND {condition('value')}"
 
     def _bounds(self, column: str, bounds: tuple[tuple[str, Scalar], ...]) -> str:
         given = [(sign, bound) for sign, bound in bounds if bound is not None]
@@ -229,6 +259,16 @@ class Condition:
             tests.append(f"{column} IN {read}")
             self.arguments.append(each)
         return f"({' OR '.join(tests)})"
+
+
+def is_set(query: Query) -> bool:
+    """Whether the index alone tells which documents match, without looking at them."""
+    if isinstance(query, Bool):
+        is_union = query.minimum == 1 and not query.must and not query.must_not
+        return is_union and len(query.should) <= _JOINED and all(map(is_set, query.should))
+    if isinstance(query, (MatchAll, MatchNone, Ids)):
+        return False
+    return getattr(query, "field", None) != UPDATED
 
 
 def _joined(operator: str, parts: Sequence[str]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import apsw
 
 from storage.plan import Row
+from storage.sqlite.texts import TextChanges, create
 from storage.stamps import STAMP
 
 UPDATED: Final = f"{STAMP}.updatedAt"
@@ -28,11 +29,31 @@ class SideChanges:
         self._new_values: list[tuple[object, ...]] = []
         self._old_places: list[tuple[object, ...]] = []
         self._new_places: list[tuple[object, ...]] = []
+        self._texts = TextChanges()
+        self._first_texts = False
 
-    def add(self, doc: int, gone: Iterable[Row], new: Iterable[Row]) -> None:
-        """One document loses and gains these rows."""
+    def add(
+        self,
+        doc: int,
+        gone: Iterable[Row],
+        new: Iterable[Row],
+        whole: Callable[[], Iterable[Row]],
+    ) -> None:
+        """One document loses and gains these rows; `whole` gives all that it then has."""
         self._add_to(self._old_values, self._old_places, doc, gone)
         self._add_to(self._new_values, self._new_places, doc, new)
+        before = {path for path, kind, _ in gone if kind == "text"}
+        after = {path for path, kind, _ in new if kind == "text"}
+        if before or after:
+            self._add_texts(doc, before | after, whole)
+
+    def _add_texts(self, doc: int, paths: set[str], whole: Callable[[], Iterable[Row]]) -> None:
+        texts: dict[str, list[str]] = {path: [] for path in paths}
+        for path, kind, value in whole():
+            if kind == "text" and path in texts:
+                texts[path].append(str(value))
+        for path, found in texts.items():
+            self._texts.put(doc, self.fields[path], found)
 
     def _add_to(
         self,
@@ -41,10 +62,13 @@ class SideChanges:
         doc: int,
         rows: Iterable[Row],
     ) -> None:
-        for path, _, value in rows:
+        for path, kind, value in rows:
             if path == UPDATED:
                 continue
-            field = self.fields.get(path) or self._number(path)
+            field = self.fields.get(path)
+            if field is None:
+                field = self._number(path)
+                self._first_texts = self._first_texts or kind == "text"
             if type(value) is tuple:
                 places.append((field, *value, doc))
             else:
@@ -56,6 +80,9 @@ class SideChanges:
 
     def flush(self, connection: apsw.Connection, number: int) -> None:
         """Bring the tables of the collection up to date."""
+        if self._first_texts:
+            create(connection, number)
+        self._texts.flush(connection, number)
         if self._old_values:
             connection.executemany(
                 f"DELETE FROM values_{number} WHERE field = ? AND value = ? AND doc = ?",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import apsw
 import msgspec
@@ -27,9 +27,15 @@ class DocumentRows:
         self._risen: list[tuple[object, ...]] = []
         self._last_doc: int | None = None
 
-    def index(self, doc: int, gone: Iterable[Row], new: Iterable[Row]) -> None:
-        """A document loses and gains these rows of the side tables."""
-        self._sides.add(doc, gone, new)
+    def index(
+        self,
+        doc: int,
+        gone: Iterable[Row],
+        new: Iterable[Row],
+        whole: Callable[[], Iterable[Row]],
+    ) -> None:
+        """A document loses and gains these rows of the side tables; `whole` gives all it has."""
+        self._sides.add(doc, gone, new, whole)
 
     def update(self, after: Record) -> None:
         """A document changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import apsw
@@ -50,7 +51,8 @@ def load(
         source = document.source
         record = Record(0, document.version, 0, updated_ms(source), packed(source))
         created = rows.create((collection.number, document.id), NOTHING, record)
-        rows.index(created.doc, (), collection.mapping.rows(source))
+        found = collection.mapping.rows(source)
+        rows.index(created.doc, (), found, partial(list, found))
     fields = rows.flush()
     if fields is collection.fields:
         return catalog

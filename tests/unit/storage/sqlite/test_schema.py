@@ -10,7 +10,7 @@ import pytest
 
 from router.settings import StorageSettings
 from storage.contract import StoreOpenError
-from storage.query import Nested, Search, Terms
+from storage.query import Match, Nested, Search, Terms
 from storage.sqlite import schema
 from storage.sqlite.connection import FILE_NAME
 from storage.sqlite.store import SqliteStorage
@@ -146,6 +146,28 @@ class TestSchema3:
         assert await storage.count([(INDEX, COLLECTION)], search) == 1
         await storage.write(a_write("update", "a", {"parts": [{"k": "x"}]}))
         assert await storage.count([(INDEX, COLLECTION)], search) == 0
+        await storage.close()
+
+
+class TestSchema5:
+    async def test_finds_by_words_afterwards(self, tmp_path: Path) -> None:
+        storage = await opened(tmp_path)
+        await storage.create_collection(INDEX, COLLECTION, {"properties": {"t": {"type": "text"}}})
+        await storage.write(a_write("create", "a", {"t": ["Quick fox", "brown dog"]}))
+        await storage.write(a_write("create", "b", {"t": "a slow fox"}))
+        await storage.close()
+        connection = apsw.Connection(str(tmp_path / FILE_NAME))
+        connection.execute("DROP TABLE spelling_1; DROP TABLE words_1")
+        connection.pragma("user_version", 5)
+        connection.close()
+        storage = await opened(tmp_path)
+        targets = [(INDEX, COLLECTION)]
+        quick = Search(query=Match(field="t", value="QUICK fox", how="phrase"))
+        assert await storage.count(targets, quick) == 1
+        await storage.write(a_write("update", "a", {"t": ["brown dog"]}))
+        assert await storage.count(targets, quick) == 0
+        dog = Search(query=Match(field="t", value="dog fox", how="words"))
+        assert await storage.count(targets, dog) == 2
         await storage.close()
 
 
