@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Named
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from router.envelope import Json, JsonObject
 from storage.aggregations import (
@@ -20,11 +20,12 @@ from storage.aggregations import (
     Steps,
     TopHits,
     Values,
+    searches_of,
 )
 from storage.binding import bind, check_sort
 from storage.evaluate import Sortable, fields_of, in_order, matches
 from storage.fields import Value
-from storage.formats import KeyFormat, address, key_format
+from storage.formats import KeyFormat, key_format, key_of
 from storage.intervals import MAX_BUCKETS, starts_of, steps_between
 from storage.mapping import Mapping
 from storage.measures import MEASURES, percentile, stats
@@ -88,7 +89,7 @@ class Aggregator(Generic[Found]):
         found = {path for path in self._leaves if self._leaves[path] is not None}
         for query in self._bound.values():
             found |= fields_of(query)
-        for search in _searches(self._aggregations):
+        for search in searches_of(self._aggregations):
             found |= {key.field for key in search.sort}
         return found
 
@@ -203,18 +204,32 @@ class Aggregator(Generic[Found]):
             values = [each.place[0]] if kind.field == "_id" else each.fields.get(kind.field, ())
             for value in dict.fromkeys(values):
                 groups.setdefault(value, []).append(each)
+        return self._grouped_by_value(kind, subs, groups)
+
+    def tallied(self, kind: Values, counts: Named[Value, int]) -> JsonObject:
+        """The result of a terms aggregation without sub-aggregations, where it is known how
+        many documents have each value."""
+        groups = {value: cast("Sequence[Found]", range(count)) for value, count in counts.items()}
+        return self._grouped_by_value(kind, (), groups)
+
+    def _grouped_by_value(
+        self,
+        kind: Values,
+        subs: Sequence[Aggregation],
+        groups: Named[Value, Sequence[Found]],
+    ) -> JsonObject:
         kept = {key: each for key, each in groups.items() if len(each) >= kind.least}
         leaf = self._leaf(kind.field)
         head = key_format(leaf)
         ranked = self._ranked(kind, subs, kept)
         buckets: list[Json] = [
-            self._bucket(_key_of(leaf, key, head), kept[key], subs) for key in ranked[: kind.size]
+            self._bucket(key_of(leaf, key, head), kept[key], subs) for key in ranked[: kind.size]
         ]
         others = sum(len(kept[key]) for key in ranked[kind.size :])
         return {"doc_count_error_upper_bound": 0, "sum_other_doc_count": others, "buckets": buckets}
 
     def _ranked(
-        self, kind: Values, subs: Sequence[Aggregation], groups: dict[Value, list[Found]]
+        self, kind: Values, subs: Sequence[Aggregation], groups: Named[Value, Sequence[Found]]
     ) -> list[Value]:
         ranked = sorted(groups, key=_comparable)
         for order in reversed(kind.order):
@@ -357,13 +372,6 @@ class Aggregator(Generic[Found]):
         return matches(bound, own, document.fields)
 
 
-def _searches(aggregations: Sequence[Aggregation]) -> Iterable[Search]:
-    for each in aggregations:
-        if isinstance(each.kind, TopHits):
-            yield each.kind.search
-        yield from _searches(each.subs)
-
-
 def _listed(buckets: Sequence[tuple[str, JsonObject]], *, is_keyed: bool) -> JsonObject:
     if is_keyed:
         return {"buckets": dict(buckets)}
@@ -377,13 +385,6 @@ def _number(value: Value) -> float:
 
 def _comparable(value: Value) -> tuple[bool, float, str]:
     return (True, 0, value) if isinstance(value, str) else (False, _number(value), "")
-
-
-def _key_of(leaf: Leaf | None, key: Value, shown: KeyFormat) -> JsonObject:
-    if isinstance(key, str):
-        return {"key": address(key) if leaf is not None and leaf.kind == "ip" else key}
-    number = int(key) if isinstance(key, bool) else _number(key)
-    return {"key": number, **shown.told(number, "key_as_string")}
 
 
 _BUCKETS: Final[dict[type[Kind], Callable[..., JsonObject]]] = {

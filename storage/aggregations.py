@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -105,3 +106,11 @@ class Aggregation(msgspec.Struct, frozen=True):
     name: str
     kind: Kind
     subs: tuple[Aggregation, ...] = ()
+
+
+def searches_of(aggregations: Iterable[Aggregation]) -> Iterable[Search]:
+    """What each top_hits among them, at any depth, shows."""
+    for each in aggregations:
+        if isinstance(each.kind, TopHits):
+            yield each.kind.search
+        yield from searches_of(each.subs)

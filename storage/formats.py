@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from router.envelope import Json, JsonObject
 from storage.dates import DEFAULT_FORMAT, MAX_MS
+from storage.fields import Value
 from storage.plan import Leaf
 from storage.refusals import unsupported
 from storage.zones import local, read_zone
@@ -83,3 +84,12 @@ def _iso(ms: int, zone: tzinfo) -> str:
     sign, minutes = ("-", -minutes) if minutes < 0 else ("+", minutes)
     offset = f"{sign}{minutes // 60:02}:{minutes % 60:02}" if minutes else "Z"
     return wall.isoformat(timespec="milliseconds") + offset
+
+
+def key_of(leaf: Leaf | None, key: Value, shown: KeyFormat) -> JsonObject:
+    """The key of a bucket of terms, as results tell it."""
+    if not isinstance(key, (int, float)):
+        text = str(key)
+        return {"key": address(text) if leaf is not None and leaf.kind == "ip" else text}
+    number = int(key) if isinstance(key, bool) else key
+    return {"key": number, **shown.told(number, "key_as_string")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,12 +11,14 @@ import orjson
 
 from router.envelope import Json, JsonObject
 from storage.aggregate import Aggregator
-from storage.binding import bind
+from storage.aggregations import Aggregation, Values
+from storage.binding import ID, bind
 from storage.evaluate import FieldValues
+from storage.fields import Value
 from storage.projection import project
 from storage.query import Search
 from storage.sqlite.catalog import Collection
-from storage.sqlite.select import Condition
+from storage.sqlite.matching import Matching
 from storage.sqlite.sides import UPDATED
 
 
@@ -34,29 +37,52 @@ class Counted:
 class Counting:
     """Computes the aggregations of one search over some collections.
 
+    Terms alone are counted along the index of their field; for all else the values of what
+    matches are read.
+
     Raises (when made): as `Storage.search`.
     """
 
     def __init__(self, collections: Sequence[Collection], search: Search) -> None:
         self._collections = collections
+        self._aggregations = search.aggregations
         mappings = {(each.index, each.name): each.mapping for each in collections}
-        self._aggregator = Aggregator(search.aggregations, mappings, self._shown)
-        self._conditions = [
-            Condition(bind(search.query, each.mapping), each) for each in collections
-        ]
+        tallies = [each for each in search.aggregations if _is_tally(each)]
+        others = [each for each in search.aggregations if not _is_tally(each)]
+        self._tallying = Aggregator(tallies, mappings, self._shown)
+        self._aggregator = Aggregator(others, mappings, self._shown)
+        self._has_others = bool(others)
+        self._matchings = [Matching(bind(search.query, each.mapping), each) for each in collections]
         self._connection: apsw.Connection | None = None
 
     def compute(self, connection: apsw.Connection) -> JsonObject:
         """The results by name."""
         self._connection = connection
-        paths = self._aggregator.paths
         found: list[Counted] = []
-        for collection, condition in zip(self._collections, self._conditions, strict=True):
-            documents = _matching(connection, collection, condition)
-            for path in paths:
-                _fill(connection, collection, documents, path)
-            found += documents.values()
-        return self._aggregator.compute(found)
+        tallies: dict[str, Counter[Value]] = {
+            each.name: Counter() for each in self._aggregations if _is_tally(each)
+        }
+        for collection, matching in zip(self._collections, self._matchings, strict=True):
+            matching.find(connection)
+            for each in self._aggregations:
+                if each.name in tallies and isinstance(each.kind, Values):
+                    tally = tallies[each.name]
+                    tally.update(_tally(connection, collection, matching, each.kind.field))
+            if self._has_others:
+                found += self._documents(connection, collection, matching)
+        results = self._aggregator.compute(found)
+        for each in self._aggregations:
+            if each.name in tallies and isinstance(each.kind, Values):
+                results[each.name] = self._tallying.tallied(each.kind, tallies[each.name])
+        return {each.name: results[each.name] for each in self._aggregations}
+
+    def _documents(
+        self, connection: apsw.Connection, collection: Collection, matching: Matching
+    ) -> Iterable[Counted]:
+        documents = _matching(connection, collection, matching)
+        for path in self._aggregator.paths:
+            _fill(connection, collection, documents, path)
+        return documents.values()
 
     def _shown(self, document: Counted, search: Search) -> Json:
         assert self._connection is not None
@@ -71,11 +97,33 @@ class Counting:
         }
 
 
+def _is_tally(aggregation: Aggregation) -> bool:
+    kind = aggregation.kind
+    if not isinstance(kind, Values) or aggregation.subs or kind.field in (ID, UPDATED):
+        return False
+    return all(order.key in ("_count", "_key") for order in kind.order)
+
+
+def _tally(
+    connection: apsw.Connection, collection: Collection, matching: Matching, path: str
+) -> dict[Value, int]:
+    """How many of the documents that match have each value of a field."""
+    field = collection.fields.get(path)
+    if field is None:
+        return {}
+    rows: Iterable[Any] = connection.execute(
+        f"SELECT d.value, count(*) FROM values_{collection.number} AS d"
+        f" WHERE d.field = ? AND {matching.where} GROUP BY d.value",
+        (field,),
+    )
+    return dict(rows)
+
+
 def _matching(
-    connection: apsw.Connection, collection: Collection, condition: Condition
+    connection: apsw.Connection, collection: Collection, matching: Matching
 ) -> dict[int, Counted]:
-    sql = f"SELECT doc, id FROM documents_{collection.number} AS d WHERE {condition.sql}"
-    rows: Iterable[Any] = connection.execute(sql, condition.arguments)
+    sql = f"SELECT doc, id FROM documents_{collection.number} AS d WHERE {matching.where}"
+    rows: Iterable[Any] = connection.execute(sql)
     return {doc: Counted(collection, doc, own) for doc, own in rows}
 
 

@@ -17,6 +17,8 @@ from storage.contract import Hit, Page
 from storage.projection import project
 from storage.query import Scalar, Search, Sort
 from storage.sqlite.catalog import Collection
+from storage.sqlite.matching import Matching
+from storage.sqlite.pages import Pages
 from storage.sqlite.select import Condition
 from storage.sqlite.sides import UPDATED
 
@@ -45,6 +47,8 @@ class Hits:
         search, total = self._search, self.count(connection)
         if search.offset >= total or not search.size:
             return Page(hits=[], total=total)
+        if len(self._selects) == 1:
+            return Page(hits=self._selects[0].page(connection, total), total=total)
         rows = self._rows(connection, "*", " LIMIT ? OFFSET ?", (search.size, search.offset))
         return Page(hits=[self._selects[row[0]].hit(connection, row) for row in rows], total=total)
 
@@ -127,41 +131,64 @@ class _Select:
         check_sort(search.sort, collection.mapping)
         self._collection = collection
         self._search = search
-        self._where = Condition(bind(search.wanted, collection.mapping), collection)
+        query = bind(search.wanted, collection.mapping)
+        self._where = Condition(query, collection)
+        self._matching = Matching(query, collection)
         self._documents = f"documents_{collection.number} AS d"
-        keys = [_Key(at, key, collection) for at, key in enumerate(search.sort)]
-        self._are_flags = [key.is_flag for key in keys]
-        self.arguments: list[object] = [place, collection.index, collection.name]
-        self.arguments += [argument for key in keys for argument in key.arguments]
-        self.arguments += self._where.arguments
+        self._place = place
+        self._keys = [_Key(at, key, collection) for at, key in enumerate(search.sort)]
+        self._after = bind_after(search, collection.mapping)
+        self.sql, self.arguments = self._all(self._where.sql, self._where.arguments)
+
+    def _all(self, where: str, arguments: Sequence[object]) -> tuple[str, list[object]]:
+        """All documents of which this holds."""
+        collection, keys = self._collection, self._keys
         columns = "".join(f", {key.column} AS key_{at}" for at, key in enumerate(keys))
         joins = "".join(key.join for key in keys)
-        self.sql = (
+        sql = (
             f"SELECT ? AS place, d.doc, d.id, ? AS index_name, ? AS name{columns}"
-            f" FROM {self._documents}{joins} WHERE {self._where.sql}"
+            f" FROM {self._documents}{joins} WHERE {where}"
         )
-        after = bind_after(search, collection.mapping)
-        if after is not None:
-            behind, bounds = _behind(search.sort, after)
-            self.sql = f"SELECT * FROM ({self.sql}) WHERE {behind}"
-            self.arguments += bounds
+        given: list[object] = [self._place, collection.index, collection.name]
+        given += [argument for key in keys for argument in key.arguments]
+        if self._after is None:
+            return sql, [*given, *arguments]
+        behind, bounds = _behind(self._search.sort, self._after)
+        return f"SELECT * FROM ({sql}) WHERE {behind}", [*given, *arguments, *bounds]
 
     def count(self, connection: apsw.Connection) -> int:
         """How many documents of this collection match."""
-        sql = f"SELECT count(*) FROM {self._documents} WHERE {self._where.sql}"
-        return int(connection.execute(sql, self._where.arguments).get)
+        return self._matching.find(connection)
+
+    def page(self, connection: apsw.Connection, total: int) -> list[Hit]:
+        """The page of this collection, of so many that were counted just now."""
+        pages = Pages(self._collection, self._search, self._matching.where, self._after)
+        placed = pages.page(connection, total)
+        if placed is None:
+            sql, arguments = self._all(self._matching.where, ())
+            search = self._search
+            rows: Iterator[Any] = connection.execute(
+                f"SELECT * FROM ({sql}) ORDER BY {_order(search.sort)} LIMIT ? OFFSET ?",
+                (*arguments, search.size, search.offset),
+            )
+            return [self.hit(connection, row) for row in rows]
+        return [
+            self._hit(each.id, *self._stored(connection, each.doc), list(each.values))
+            for each in placed
+        ]
+
+    def _stored(self, connection: apsw.Connection, doc: int) -> tuple[bytes, int]:
+        sql = f"SELECT source, version FROM {self._documents} WHERE doc = ?"
+        found: Any = connection.execute(sql, (doc,)).get
+        return found[0], found[1]
 
     def hit(self, connection: apsw.Connection, row: Sequence[Json]) -> Hit:
         """The hit of one row."""
-        sql = f"SELECT source, version FROM {self._documents} WHERE doc = ?"
-        found: Any = connection.execute(sql, (row[1],)).get
-        values = zip(row[5:], self._are_flags, strict=True)
-        return self._hit(
-            str(row[2]),
-            found[0],
-            found[1],
-            [bool(value) if flag and value is not None else value for value, flag in values],
-        )
+        values = [
+            bool(value) if key.is_flag and value is not None else value
+            for value, key in zip(row[5:], self._keys, strict=True)
+        ]
+        return self._hit(str(row[2]), *self._stored(connection, int(str(row[1]))), values)
 
     def at(self, connection: apsw.Connection, doc: int, mark: int) -> Hit | None:
         """The document of that number, unless another has it by now."""

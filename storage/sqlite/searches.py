@@ -115,8 +115,7 @@ class Searches:
                 lambda: is_given_up or time.monotonic() > ends, _LOOK_EVERY
             )
             try:
-                with self._connection:
-                    outcome = work()
+                outcome = self._at_one_moment(work)
             except apsw.InterruptError as error:
                 raise _too_long(self._timeout_s) from error
             except apsw.Error as error:
@@ -128,6 +127,15 @@ class Searches:
         finally:
             is_given_up = True
             self._waiting -= 1
+
+    def _at_one_moment(self, work: Callable[[], T]) -> T:
+        # An interrupt while `temp.matched` is filled has ended the transaction already.
+        self._connection.execute("BEGIN")
+        try:
+            return work()
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
 
     def hits(self, hits: Hits, places: Places, size: int) -> list[Hit]:
         """The next hits of a scroll; in the thread."""
