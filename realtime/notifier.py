@@ -32,6 +32,9 @@ class Notifier:
     Args:
         deliveries: Where notifications go; whose connection is closed there leaves its rooms.
         feed: Tells the id of the store's feed.
+
+    Attributes:
+        on_change: Each is called with the id of a connection that listens elsewhere by now.
     """
 
     def __init__(self, rooms: Rooms, deliveries: Deliveries, *, feed: Callable[[], str]) -> None:
@@ -39,6 +42,7 @@ class Notifier:
         self.deliveries = deliveries
         self._connections = connections = deliveries.connections
         self._feed = feed
+        self.on_change: list[Callable[[str], None]] = []
         connections.on_closed(self.leave_all)
         connections.on_signed_out(self.leave_all)
         connections.on_parted(self.leave_others)
@@ -66,6 +70,7 @@ class Notifier:
         """
         connection = self._open_connection(request)
         room, is_new = self.rooms.enter(place, form, connection, _member(request))
+        room.filter = request.body if isinstance(request.body, dict) else {}
         channel = self._listen(room, request, room.channel(users, scope), is_new=is_new)
         return room, self._held(channel, connection, hold)
 
@@ -166,6 +171,7 @@ class Notifier:
         # Whoever comes first finds nobody to be told.
         if is_new and len(room.members) > 1:
             self._tell_of_user(room, "in", room.members[connection], request)
+        self._changed(connection)
         return channel
 
     @staticmethod
@@ -179,6 +185,11 @@ class Notifier:
         room, member = self.rooms.leave(connection, room_id)
         self._tell_application(_WENT, room, connection, member)
         self._tell_of_user(room, "out", member, request)
+        self._changed(connection)
+
+    def _changed(self, connection: str) -> None:
+        for listener in self.on_change:
+            listener(connection)
 
     def _tell_application(self, event: str, room: Room, connection: str, member: Member) -> None:
         if self.deliveries.events.heard(event):

@@ -71,12 +71,14 @@ class Room:
 
     Attributes:
         form: The filter.
+        filter: As one of its members wrote it.
         members: By the id of their connection.
     """
 
     id: str
     place: Place
     form: NormalForm
+    filter: JsonObject = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
 

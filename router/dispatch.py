@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Final, Protocol
 
@@ -37,6 +38,10 @@ _LOGOUT: Final = ("auth", "logout")
 _log: Final = structlog.get_logger("trivium.router")
 
 
+def _nothing() -> None:
+    """There is nothing to wait for."""
+
+
 class Meter(Protocol):
     """Counts answered requests."""
 
@@ -55,6 +60,9 @@ class Router:
 
     In this order: a turn, admission, the user, its rate, rights, the before pipes, the action,
     the after pipes, the answer.
+
+    Args:
+        pending: What has to be done before an action that ended counts as done; None if nothing.
     """
 
     def __init__(  # noqa: PLR0913 - one for each port
@@ -67,6 +75,7 @@ class Router:
         meter: Meter,
         memory: Memory,
         auditor: Auditor | None = None,
+        pending: Callable[[], Awaitable[object] | None] = _nothing,
     ) -> None:
         self.table = table
         self.events = events
@@ -74,6 +83,7 @@ class Router:
         self._authority = authority
         self._meter = meter
         self._auditor = Unaudited() if auditor is None else auditor
+        self._pending = pending
         self._order = Order()
         self._repeats = Repeats(memory)
         self._rates = Rates()
@@ -215,7 +225,9 @@ class Router:
 
     async def _perform(self, action: Action, request: Request, *, events: bool = True) -> Response:
         if "idempotencyKey" not in request.args:
-            return await self._act(action, request, events=events)
+            if not (request.delivery and action.is_guarded):
+                return await self._act(action, request, events=events)
+            request = request.replace(args={**request.args, "idempotencyKey": request.delivery})
 
         async def act(keyed: Request) -> Response:
             return await self._act(action, keyed, events=events)
@@ -230,6 +242,9 @@ class Router:
                 request = await self._before(action, request)
             outcome = await action.handler(request)
             reply = outcome if isinstance(outcome, Reply) else Reply(result=outcome)
+            if (pending := self._pending()) is not None:
+                # What it left for clients that are away is as durable as what it wrote.
+                await asyncio.wait({asyncio.ensure_future(pending)})
             if reply.stream is not None and request.connection.wire != "http":
                 await reply.stream.chunks.aclose()
                 raise RouterError("api.assert.forbidden_stream")

@@ -115,6 +115,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     # into `condition` before an action runs.
     if_match: str | None = None
     condition: Condition | None = None
+    # Names a request that may come again from the client's side of a wire, although it knows of
+    # no idempotency: it is done once where the action can. Empty without.
+    delivery: str = ""
     # Set for a request with an idempotency key while its action runs.
     once: Once | None = None
     # Whether actions trigger their own events; off for the application's own calls, so that

@@ -25,8 +25,12 @@ from protocols.mqtt import MqttListener
 from protocols.mqtt.broker.broker import Broker, Shelf
 from protocols.mqtt.broker.retained import Retained
 from protocols.mqtt.broker.shelf import MessageShelf
+from protocols.mqtt.journal import Journal
+from protocols.mqtt.restoring import Restoring
 from protocols.websocket import WebSocketWire
 from realtime.deliveries import Deliveries, PipeLimits
+from realtime.koncorde.parse import FilterLimits
+from realtime.memberships import Memberships
 from realtime.notifier import Notifier
 from realtime.past import Past
 from realtime.reviews import Reviews
@@ -110,6 +114,12 @@ class Core:
         self.audit = make_recorder(settings, has_data=storage is None)
         if self.audit is not None:
             self.observer.audited = self.audit.trail.counts
+        self.sessions_store = stores.make_sessions(settings, storage)
+        limits_of_filters = FilterLimits(
+            settings.realtime.filter_conditions, settings.realtime.filter_depth
+        )
+        self.memberships = Memberships(self.notifier, limits_of_filters)
+        self.journal = Journal(self.sessions_store or self.private, self.memberships)
         self.table = build_table(self._surroundings(settings))
         app.declare(self.table, self.events)
         log_all = settings.log.level == "debug"
@@ -148,6 +158,7 @@ class Core:
             meter=self.observer,
             memory=self.storage,
             auditor=None if self.audit is None else self.audit.trail,
+            pending=self.journal.pending,
         )
 
 
@@ -182,6 +193,7 @@ class Wires:
         door: Doorkeeper = core.entrance.authority
         if core.audit is not None:
             door = RecordingDoor(door, core.audit.trail)
+        topics = TopicDoor(core.register.directory)
         self.mqtt = MqttListener(
             core.router,
             settings,
@@ -191,9 +203,12 @@ class Wires:
             node=core.node,
             doorkeeper=door,
             broker=core.broker,
-            topics=TopicDoor(core.register.directory),
+            topics=topics,
             twins=core.twins,
         )
+        self.restoring = Restoring(self.mqtt.sessions, core.journal, topics)
+        self.mqtt.sessions.is_restored = False
+        core.memberships.watch(self.mqtt.sessions.changed)
 
 
 def make_broker(settings: Settings, shelf: Shelf | None = None) -> Broker:

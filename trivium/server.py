@@ -150,7 +150,9 @@ class Server:
 
     async def _open_stores(self, undo: contextlib.AsyncExitStack) -> None:
         try:
-            for store in (self.core.storage, self.core.private):
+            for store in (self.core.storage, self.core.private, self.core.sessions_store):
+                if store is None:
+                    continue
                 await store.open()
                 undo.push_async_callback(store.close)
             undo.callback(self.core.register.close)
@@ -160,6 +162,7 @@ class Server:
             if self.core.twins is not None:
                 undo.push_async_callback(self.core.twins.close)
             await self._prepare()
+            await self.wires.restoring.run()
             self._check_host()
             await undo.enter_async_context(self.core.entrance.kept())
             if self.core.following is not None:

@@ -21,6 +21,9 @@ from storage.transfer import Transferable
 PRIVATE_FOLDER: Final = "private"
 """Where the embedded engine keeps the private store: within the folder of the public one."""
 
+SESSIONS_FOLDER: Final = "mqtt-sessions"
+"""Where sessions are kept beside an engine that several routers share."""
+
 # Users, roles and tokens are few beside the documents, and the access room keeps them in memory.
 _SMALL: Final = {"cache_mb": 8, "read_cache_mb": 2, "document_cache_mb": 2, "feed_mb": 64}
 
@@ -69,6 +72,24 @@ def pair(
     if private is None:
         private = make_private(settings) if public is None else _in_memory()
     return make_public(settings) if public is None else public, private
+
+
+def make_sessions(settings: Settings, public: Storage | None) -> Storage | None:
+    """Where MQTT sessions are kept, not opened yet; None where the private store keeps them.
+
+    A session lives on the router that its client has connected to. What several routers share
+    is no place for it.
+
+    Args:
+        public: The store that was given instead of that of the settings.
+    """
+    if public is not None or settings.storage.engine == "sqlite":
+        return None
+    from storage.sqlite.store import SqliteStorage  # noqa: PLC0415
+
+    data = settings.storage.data / SESSIONS_FOLDER
+    small = settings.storage.model_copy(update={"data": data, **_SMALL})
+    return SqliteStorage(small, folder_mode=0o700)
 
 
 def is_shared(settings: Settings, public: Storage | None, private: Storage | None) -> bool:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 import uuid
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import structlog
 
 from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.locality import is_loopback
+from protocols.mqtt.held import Held
+from protocols.mqtt.host import Host
 from protocols.mqtt.job import Job, Storing
 from protocols.mqtt.knock import Knock
 from protocols.mqtt.session import Session
-from protocols.mqtt.sessions import Sessions
 from router.connections import Notification
 from router.envelope import Bearer, Connection, Response
 from router.ports import TopicRights
@@ -30,49 +31,6 @@ SLOW_READER_BURST: Final = 8
 long answer over a slow line. Cut off is who has more unread than a second ago, or far too much."""
 
 
-class Host(Protocol):
-    """The listener, as its connections see it."""
-
-    @property
-    def sessions(self) -> Sessions:
-        """Where the clients' sessions are found."""
-
-    @property
-    def max_unsent_bytes(self) -> int:
-        """Bytes that wait for a slow reader before it is cut off."""
-
-    def certified(self, transport: asyncio.BaseTransport) -> str:
-        """The user that a client's certificate names, empty without one."""
-
-    def is_full(self, address: str) -> bool:
-        """Whether the next client is refused, if it comes from that address."""
-
-    def opened(self, connection: MqttConnection, address: str) -> None:
-        """A TCP connection was made."""
-
-    def lost(self, address: str) -> None:
-        """A TCP connection is gone, though what it sent may still be to be done."""
-
-    def left(self, connection: MqttConnection) -> None:
-        """Its client is gone; what it sent may still be to be done."""
-
-    def subscribed(self, connection: MqttConnection) -> None:
-        """Its client has subscribed to topics."""
-
-    def closed(self, connection: MqttConnection) -> None:
-        """It is gone, with all that it sent."""
-
-    def refused(self, reason: str) -> None:
-        """Something was refused on it."""
-
-    def admit(self, client: MqttConnection, connection: Connection, knock: Knock) -> None:
-        """Check credentials, and tell by `MqttConnection.admitted` or `turned_away`."""
-
-    def run(self, connection: MqttConnection, job: Job | Storing) -> None:
-        """Dispatch a request, and bring its answer back by `MqttConnection.answered`; or await what
-        is stored, and tell by `MqttConnection.stored`."""
-
-
 class MqttConnection(asyncio.Protocol):
     """Feeds a session from a socket, and does what it says."""
 
@@ -84,6 +42,7 @@ class MqttConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
+        self._held = Held(self)
         self._is_reading = True
         self._is_closing = False
         self._is_lost = False
@@ -215,6 +174,21 @@ class MqttConnection(asyncio.Protocol):
         """Drop the connection with all that is unsent."""
         self._transport.abort()
 
+    # -- from what was held -------------------------------------------------------------
+
+    def say(self, chunk: bytes) -> None:
+        """Write bytes that nothing stands against."""
+        if self._transport.is_closing():
+            return
+        self._transport.write(chunk)
+        if self._unsent() > self._host.max_unsent_bytes:
+            self._check_reader(len(chunk))
+
+    def said_all(self) -> None:
+        """Everything that was held is said."""
+        if self._is_closing and not self._transport.is_closing():
+            self._hang_up()
+
     # -- inside -------------------------------------------------------------------------
 
     def _wake(self) -> None:
@@ -272,9 +246,13 @@ class MqttConnection(asyncio.Protocol):
         out.clear()
         if self._is_closing or self._transport.is_closing():
             return
-        self._transport.write(chunk)
-        if self._unsent() > self._host.max_unsent_bytes:
-            self._check_reader(len(chunk))
+        pending = self._host.sessions.pending() if session.is_promising else None
+        session.is_promising = session.is_kept
+        if pending is None and not self._held:
+            self.say(chunk)
+        else:
+            # A client is told of nothing that a power cut could undo; what follows waits its turn.
+            self._held.put(chunk, pending)
 
     def _take_turn(self) -> None:
         self._turn = None
@@ -310,6 +288,11 @@ class MqttConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_S, transport.abort)
+        if not self._held:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        transport = self._transport
         if self._session.said_goodbye or transport.is_closing() or not transport.can_write_eof():
             # TLS has a closing handshake of its own.
             transport.close()

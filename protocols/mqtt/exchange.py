@@ -159,6 +159,11 @@ class Exchange:
             if receipt is not None:
                 self._inbox.settle(receipt)
             return
+        if packet.qos == 2 and self._inbox.on_received is not None:
+            # Should the router die before it has told the client, it does this once all the same.
+            turn, _ = self._inbox.turn(packet.packet_id)
+            delivery = f"mqtt:{self._state.id}:{packet.packet_id}:{turn}"
+            request = request.replace(delivery=delivery)
         self.at_work += 1
         self._jobs.append(Job(packet, receipt, request))
 
@@ -189,6 +194,7 @@ class Exchange:
         if any(reason >= Reason.UNSPECIFIED_ERROR for reason in reasons):
             self._writer.refused.append("subscription")
             properties = self._writer.problem(self._why_not())
+        self._state.on_change()
         answer = Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
         self._writer.send(answer)
         for standing in fresh:
@@ -204,6 +210,7 @@ class Exchange:
     def _on_unsubscribe(self, packet: Unsubscribe) -> None:
         reasons = self._subscriptions.remove(packet, self._writer.version)
         self.following.unsubscribed(packet.topic_filters)
+        self._state.on_change()
         self._writer.send(Unsuback(packet_id=packet.packet_id, reasons=reasons))
 
 

@@ -99,4 +99,6 @@ class Following:
         for place in places:
             self._state.subscriptions.drop(topics[place])
             told[place] = reason if self._version == V5 else SUBACK_FAILURE
+        if places:
+            self._state.on_change()
         return tuple(told)

@@ -27,9 +27,22 @@ class Receipt:
 
 
 class Inbox:
-    """Acknowledges in the order of arrival, and lets no QoS 2 message in twice."""
+    """Acknowledges in the order of arrival, and lets no QoS 2 message in twice.
 
-    __slots__ = ("_counted", "_line", "_receive_maximum", "_received", "_send", "_waiting")
+    Attributes:
+        on_received: Called with each id of QoS 2 whose `turn` is another; None: nobody asks.
+    """
+
+    __slots__ = (
+        "_counted",
+        "_line",
+        "_receive_maximum",
+        "_received",
+        "_send",
+        "_turns",
+        "_waiting",
+        "on_received",
+    )
 
     def __init__(self) -> None:
         self._send: Callable[[Answer], None] | None = None
@@ -38,6 +51,8 @@ class Inbox:
         self._line: deque[Receipt] = deque()
         self._waiting: dict[int, Receipt] = {}
         self._received: set[int] = set()
+        self._turns: dict[int, int] = {}
+        self.on_received: Callable[[int], None] | None = None
 
     def attach(self, send: Callable[[Answer], None], *, receive_maximum: int | None) -> None:
         """The client is here; it counts its messages anew (MQTT 5, 4.9).
@@ -108,11 +123,30 @@ class Inbox:
         if packet_id in self._waiting:
             raise protocol_error("PUBREL before PUBREC")
         found = packet_id in self._received
-        self._received.discard(packet_id)
+        if found:
+            self._received.discard(packet_id)
+            if self.on_received is not None:
+                self._turns[packet_id] = self._turns.get(packet_id, 0) + 1
+                self.on_received(packet_id)
         self._counted.discard(packet_id)
         reason = Reason.SUCCESS if found else Reason.PACKET_IDENTIFIER_NOT_FOUND
         self._tell(Pubcomp(packet_id=packet_id, reason=reason))
         return reason
+
+    def turn(self, packet_id: int) -> tuple[int, bool]:
+        """How often the client has used an id of QoS 2 up, and whether it uses it now and was
+        told that its message is here."""
+        return self._turns.get(packet_id, 0), packet_id in self._received
+
+    def known(self) -> set[int]:
+        """The ids of QoS 2 whose `turn` may be another than at first."""
+        return self._turns.keys() | self._received
+
+    def restore(self, packet_id: int, turn: int, *, is_here: bool) -> None:
+        """Take back what `turn` told of an id."""
+        self._turns[packet_id] = turn
+        if is_here:
+            self._received.add(packet_id)
 
     def _acknowledge(self, receipt: Receipt) -> None:
         packet_id = receipt.packet_id
@@ -120,6 +154,8 @@ class Inbox:
         kind: type[Puback | Pubrec] = Puback if receipt.qos == 1 else Pubrec
         if receipt.qos == 2 and receipt.reason < Reason.UNSPECIFIED_ERROR:
             self._received.add(packet_id)
+            if self.on_received is not None:
+                self.on_received(packet_id)
         else:
             self._counted.discard(packet_id)
         self._tell(kind(packet_id=packet_id, reason=receipt.reason, properties=receipt.properties))

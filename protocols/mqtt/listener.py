@@ -123,10 +123,12 @@ class MqttListener:
         if certificates is not None:
             door = await open_door(self, certificates, self._tls, (host, port))
             self._servers.append(door)
+            self._arm()
             return door.port
         server = await self._loop.create_server(self.make_connection, host, port, backlog=BACKLOG)
         keep(server.sockets)
         self._servers.append(server)
+        self._arm()
         found: int = server.sockets[0].getsockname()[1]
         return found
 
@@ -250,6 +252,8 @@ class MqttListener:
             self.refused("will")
 
     def _arm(self) -> None:
+        if not self._servers:
+            return
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

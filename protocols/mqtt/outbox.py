@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection
 from enum import Enum, auto
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -39,9 +39,21 @@ class Entry:
         lasts: Whether it is for the session, or for this connection alone.
         since: When it was handed in, in s since 1970.
         was_sent: On this connection or an earlier one.
+        number: Its place among all messages of the session.
+        is_written: Whether it is written down; `is_noted`: also that it was sent.
     """
 
-    __slots__ = ("lasts", "message", "since", "size", "stage", "was_sent")
+    __slots__ = (
+        "is_noted",
+        "is_written",
+        "lasts",
+        "message",
+        "number",
+        "since",
+        "size",
+        "stage",
+        "was_sent",
+    )
 
     def __init__(self, message: Publish, since: float, *, lasts: bool) -> None:
         self.message = message
@@ -49,7 +61,19 @@ class Entry:
         self.lasts = lasts
         self.stage = Stage.WAITING
         self.was_sent = False
+        self.number = 0
+        self.is_written = self.is_noted = False
         self.size = len(message.payload) + len(message.topic) + _OVERHEAD
+
+
+class Diary(Protocol):
+    """Where one session's messages are written down."""
+
+    def message(self, entry: Entry) -> None:
+        """A message is on its way, or further on it."""
+
+    def dropped(self, entry: Entry) -> None:
+        """A message that was written down is done with."""
 
 
 class Outbox:
@@ -62,6 +86,7 @@ class Outbox:
         clock: s since 1970.
 
     Attributes:
+        diary: Where the messages are written down that last; None for nowhere.
         bounds: How much may wait while the session is kept; None for no bound.
         held_bytes: Bytes of messages that wait to be sent.
         on_dropped: Called for each message that is lost since the queue is full.
@@ -72,10 +97,12 @@ class Outbox:
         "_entries",
         "_in_flight",
         "_last_id",
+        "_last_number",
         "_receive_maximum",
         "_send",
         "_waiting",
         "bounds",
+        "diary",
         "held_bytes",
         "on_dropped",
     )
@@ -88,7 +115,9 @@ class Outbox:
         self._waiting: deque[Entry] = deque()
         self._in_flight = 0
         self._last_id = 0
+        self._last_number = 0
         self.bounds: Bounds | None = None
+        self.diary: Diary | None = None
         self.held_bytes = 0
         self.on_dropped: Callable[[], None] = _ignore
 
@@ -122,6 +151,20 @@ class Outbox:
     def detach(self) -> None:
         """The client is gone: hold everything."""
         self._send = None
+        for entry in self._entries.values():
+            if entry.was_sent and not entry.is_noted:
+                self._write_down(entry)
+
+    def restore(self, entry: Entry) -> None:
+        """Take back a message that was written down, behind those before it."""
+        entry.is_written, entry.is_noted = True, entry.was_sent
+        if self.bounds is not None and not self.bounds.take(entry.size, len(self._entries)):
+            self.on_dropped()
+            if self.diary is not None:
+                self.diary.dropped(entry)
+            return
+        self._entries[entry.message.packet_id] = entry
+        self._last_id, self._last_number = entry.message.packet_id, entry.number
 
     def forget_passing(self, topics: Collection[str]) -> None:
         """Let go of what is not for whoever comes next: messages that don't last, and those of
@@ -149,9 +192,12 @@ class Outbox:
             return
         if len(self._entries) < _PACKET_IDS:
             self._number(entry)
+        self._last_number = entry.number = self._last_number + 1
         self._waiting.append(entry)
         self.held_bytes += len(message.payload)
         self._go_on()
+        if lasts and self._entries.get(entry.message.packet_id) is entry:
+            self._write_down(entry)
 
     def acknowledged(self, packet_id: int) -> None:
         """A PUBACK came; one for what isn't sent, or not with QoS 1, changes nothing."""
@@ -168,7 +214,11 @@ class Outbox:
         if reason >= Reason.UNSPECIFIED_ERROR:
             self._finish(entry)
             return None
-        entry.stage = Stage.RELEASED
+        if entry.stage is not Stage.RELEASED:
+            entry.stage = Stage.RELEASED
+            entry.message = msgspec.structs.replace(entry.message, payload=b"")
+            if entry.is_written:
+                self._write_down(entry)
         return Reason.SUCCESS
 
     def completed(self, packet_id: int) -> None:
@@ -194,6 +244,13 @@ class Outbox:
         del self._entries[entry.message.packet_id]
         if self.bounds is not None:
             self.bounds.give_back(entry.size)
+        if self.diary is not None and entry.is_written:
+            self.diary.dropped(entry)
+
+    def _write_down(self, entry: Entry) -> None:
+        if self.diary is not None:
+            self.diary.message(entry)
+            entry.is_written, entry.is_noted = True, entry.was_sent
 
     def _make_room(self, size: int, bounds: Bounds) -> bool:
         if not bounds.may_ever(size):

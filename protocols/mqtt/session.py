@@ -24,6 +24,7 @@ from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import handshake
 from protocols.mqtt.aliases import OutgoingAliases
 from protocols.mqtt.exchange import Exchange
+from protocols.mqtt.inbox import Answer
 from protocols.mqtt.job import Job, Storing
 from protocols.mqtt.knock import Knock
 from protocols.mqtt.patience import Patience
@@ -69,6 +70,7 @@ class Session:
         refused: Short fixed texts, one for each thing that was refused.
         is_paused: Nothing should be read from the client until answers have been made.
         is_behind: There is more to read; call `go_on` when others have had their turn.
+        is_promising: `out` says that something will not be forgotten; the caller resets this.
         is_hurried: `deadline` has come nearer; the caller resets this.
         has_subscribed: Whether it has, since the caller reset this.
         said_goodbye: Whether the client itself ended the connection.
@@ -91,6 +93,7 @@ class Session:
         "is_ended",
         "is_hurried",
         "is_paused",
+        "is_promising",
         "jobs",
         "knock",
         "out",
@@ -117,6 +120,7 @@ class Session:
         self.is_ended = False
         self.is_paused = False
         self.is_behind = False
+        self.is_promising = False
         self.is_hurried = True
         self.has_subscribed = False
         self.said_goodbye = False
@@ -341,6 +345,7 @@ class Session:
             self.connection, id=self._state.id, client_id=knock.client_id
         )
         self.is_connected = True
+        self.is_promising = self.is_kept
         self.is_hurried = True
         self._patience.connect(packet.keep_alive_s)
         self._state.will = packet.will
@@ -353,16 +358,20 @@ class Session:
         if is_present:
             self._exchange.following.go_on()
 
+    def _promise(self, packet: Answer) -> None:
+        self.is_promising = True
+        self._writer.send(packet)
+
     def _attach(self, packet: Connect) -> None:
         writer, state, properties = self._writer, self._state, packet.properties
         most = min(properties.topic_alias_maximum or 0, self._terms.topic_alias_maximum)
         writer.aliases = OutgoingAliases(most) if most else None
         if packet.version != V5:
-            state.inbox.attach(writer.send, receive_maximum=None)
+            state.inbox.attach(self._promise, receive_maximum=None)
             state.outbox.attach(writer.deliver, receive_maximum=_ANY_NUMBER)
             return
         writer.tells_problems = properties.request_problem_information != 0
-        state.inbox.attach(writer.send, receive_maximum=self._terms.receive_maximum)
+        state.inbox.attach(self._promise, receive_maximum=self._terms.receive_maximum)
         receive_maximum = properties.receive_maximum or _ANY_NUMBER
         state.outbox.attach(writer.deliver, receive_maximum=receive_maximum)
 

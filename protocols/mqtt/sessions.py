@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import math
 import time
@@ -16,10 +17,12 @@ from protocols.codec.mqtt.packets import Will
 from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.mqtt.away import Away
 from protocols.mqtt.broker.broker import Broker
+from protocols.mqtt.journal import Journal, SessionDiary
 from protocols.mqtt.room import Bounds, pool_of
 from protocols.mqtt.state import Link, SessionState
 from protocols.mqtt.terms import Terms
 from router.connections import Connections
+from storage.contract import Written
 
 _log: Final = structlog.get_logger("trivium.mqtt")
 
@@ -56,6 +59,8 @@ class Sessions:
         clock: s since 1970.
 
     Attributes:
+        journal: Where the sessions are written down; None for nowhere.
+        is_restored: Whether those that were written down before are back.
         on_will: Called with each will that is to be carried out.
         on_earlier: Called when `deadline` has come nearer.
         on_end: Each is called with a session that is over.
@@ -80,6 +85,9 @@ class Sessions:
         self._pool = pool_of(terms.kept)
         self._states: dict[tuple[str, str], SessionState] = {}
         self._kept: Counter[str] = Counter()
+        self._by_id: dict[str, SessionState] = {}
+        self.journal: Journal | None = None
+        self.is_restored = True
         self._due: list[_Due] = []
         self._number = 0
 
@@ -116,6 +124,8 @@ class Sessions:
 
         Source: [MQTT-3.1.4-3], in MQTT 3.1.1 [MQTT-3.1.4-2]; [MQTT-3.1.2-4] to [MQTT-3.1.2-6].
         """
+        if claim.expiry_s and not self.is_restored:
+            raise PacketError(Reason.SERVER_BUSY, "the sessions are not read yet")
         key = (claim.owner, claim.client_id)
         older = self._states.get(key)
         if older is not None and older.link is not None:
@@ -134,6 +144,7 @@ class Sessions:
         state.will = None
         state.has_lost = False
         state.ends_at = state.will_at = math.inf
+        self.changed(state.id)
         return state, older is not None
 
     def release(self, state: SessionState) -> None:
@@ -166,7 +177,10 @@ class Sessions:
         state.outbox.clear()
         if state.is_counted:
             self._kept[state.owner] -= 1
+            del self._by_id[state.id]
             self._connections.closed(state.id)
+            if self.journal is not None:
+                self.journal.over(state)
         for listener in self.on_end:
             listener(state)
 
@@ -185,9 +199,39 @@ class Sessions:
                 self.end(state)
 
     def close(self) -> None:
-        """The router stops: end every session."""
-        for state in list(self._states.values()):
-            self.end(state)
+        """The router stops: end every session that is written down nowhere."""
+        if self.journal is None:
+            for state in list(self._states.values()):
+                self.end(state)
+
+    # -- what is written down -----------------------------------------------------------
+
+    def changed(self, id: str) -> None:
+        """What is kept of a session, if it is one, has changed."""
+        state = self._by_id.get(id)
+        if state is not None and self.journal is not None:
+            self.journal.changed(state)
+
+    def find(self, id: str) -> SessionState | None:
+        """The kept session of that id."""
+        return self._by_id.get(id)
+
+    def pending(self) -> asyncio.Future[Written] | None:
+        """See `Journal.pending`."""
+        return None if self.journal is None else self.journal.pending()
+
+    def restore(self, state: SessionState) -> bool:
+        """Take back a session that was written down; its client is away. Whether it did: a client
+        may have begun another one meanwhile."""
+        if state.identity in self._states:
+            return False
+        self._keep(state)
+        self._states[state.identity] = state
+        self._connections.opened(state.id, Away(state, self.end, self.terms.node))
+        for moment in (state.ends_at, state.will_at):
+            if moment < math.inf:
+                self._remember(moment, state)
+        return True
 
     # -- inside -------------------------------------------------------------------------
 
@@ -198,12 +242,20 @@ class Sessions:
             kept = self.terms.kept
             if self.kept >= kept.most or self._kept[claim.owner] >= kept.most_per_user:
                 raise PacketError(Reason.QUOTA_EXCEEDED, "too many sessions are kept")
-            self._kept[claim.owner] += 1
-            state.is_counted = True
-            state.outbox.bounds = Bounds(kept, self._pool)
-            state.outbox.on_dropped = partial(self._dropped, state)
+            self._keep(state)
         self._states[state.identity] = state
         return state
+
+    def _keep(self, state: SessionState) -> None:
+        self._kept[state.owner] += 1
+        self._by_id[state.id] = state
+        state.is_counted = True
+        state.outbox.bounds = Bounds(self.terms.kept, self._pool)
+        state.outbox.on_dropped = partial(self._dropped, state)
+        if self.journal is not None:
+            state.on_change = partial(self.journal.changed, state)
+            state.outbox.diary = SessionDiary(self.journal, state)
+            state.inbox.on_received = partial(self.journal.received, state)
 
     def _dropped(self, state: SessionState) -> None:
         self.on_dropped()
@@ -231,6 +283,7 @@ class Sessions:
         elif delay_s < state.expiry_s:
             state.will_at = now + delay_s
             self._remember(state.will_at, state)
+        self.changed(state.id)
 
     def _remember(self, at: float, state: SessionState) -> None:
         is_earlier = at < self.deadline
@@ -244,3 +297,4 @@ class Sessions:
         state.will_at = math.inf
         if will is not None:
             self.on_will(state, will)
+            self.changed(state.id)

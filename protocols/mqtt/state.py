@@ -48,6 +48,10 @@ EVERY_TOPIC: Final[TopicRights] = _Topics(are_allowed=True)
 """Where nobody asks for rights."""
 
 
+def _ignore() -> None:
+    """Nobody wants to know."""
+
+
 class SessionState:
     """One client's session: what it listens to, what is under way in either direction.
 
@@ -56,6 +60,7 @@ class SessionState:
         owner: The user in whose name the client connected; empty for nobody.
         connection: The client as its last CONNECT told of it.
         link: The connection that the client is on; None while it is away.
+        on_change: To be called when the subscriptions are others.
         will: What is left to be done if the connection is lost.
         expiry_s: Seconds that the session waits for its client; 0: it ends with its connection.
         ends_at: When it is over unless the client comes back, in s since 1970.
@@ -77,6 +82,7 @@ class SessionState:
         "is_counted",
         "is_over",
         "link",
+        "on_change",
         "outbox",
         "owner",
         "rights",
@@ -97,6 +103,7 @@ class SessionState:
         self.ends_at = math.inf
         self.will_at = math.inf
         self.has_lost = False
+        self.on_change: Callable[[], None] = _ignore
         self.is_counted = False
         self.is_over = False
         self.inbox = Inbox()

@@ -15,6 +15,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from router.envelope import Connection, Request
 from tests.e2e.test_mqtt_clients import REQUEST, RESPONSE, PahoClient
 from tests.support.fleet import fleet_app, fleet_settings
 from tests.support.mqtt_wire import bounded, run
@@ -183,3 +184,20 @@ async def test_mosquitto_hears_what_happened_meanwhile(server: Server, version: 
     found = [json.loads(line) for line in out.splitlines()]
     told = [each["result"]["_id"] for each in found if each.get("type") == "document"]
     assert told == ["a", "b", "c"], err
+
+
+async def test_a_delivery_is_carried_out_once_where_the_action_can(server: Server) -> None:
+    create = Request(
+        controller="document",
+        action="create",
+        args={**PLACE, "_id": "once"},
+        body={},
+        delivery="mqtt:session:1:0",
+        connection=Connection("c", "mqtt"),
+    )
+    for _ in range(2):
+        assert (await server.core.router.dispatch(create)).status == 200
+    other = await server.core.router.dispatch(create.replace(delivery="mqtt:session:1:1"))
+    assert other.status == 400
+    now = create.replace(controller="server", action="now", args={}, body=None)
+    assert (await server.core.router.dispatch(now)).status == 200

@@ -1,0 +1,161 @@
+"""Keeps sessions in a store, so that they outlive the router."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from protocols.mqtt import records
+from protocols.mqtt.outbox import Entry
+from protocols.mqtt.state import SessionState
+from router.envelope import Json, JsonObject
+from storage.contract import Storage, Verb, Write, Written
+from storage.query import Search
+
+_log: Final = structlog.get_logger("trivium.mqtt")
+
+INDEX: Final = "trivium-mqtt"
+SESSIONS: Final = "sessions"
+MESSAGES: Final = "messages"
+RECEIVED: Final = "received"
+
+_MAPPING: Final[JsonObject] = {"dynamic": "false", "properties": {}}
+_PAGE: Final = 1_000
+
+
+class Places(Protocol):
+    """Where sessions listen to documents."""
+
+    def of(self, connection: str, user_id: str) -> tuple[list[Json], list[str]]:
+        """What a connection listens to as that user, and the channels that it hears else."""
+
+    def restore(self, connection: str, user_id: str, kept: list[Json]) -> None:
+        """Let a connection listen to what it listened to before."""
+
+
+class Journal:
+    """Writes down what becomes of the sessions, in the order of the calls. Nothing here waits.
+
+    Args:
+        storage: Written to by this router alone.
+    """
+
+    def __init__(self, storage: Storage, places: Places) -> None:
+        self.places = places
+        self._storage = storage
+        self._changed: dict[str, SessionState] = {}
+        self._last: asyncio.Future[Written] | None = None
+
+    async def prepare(self) -> None:
+        """Make ready; call once the store is open, before anything else."""
+        for name in (SESSIONS, MESSAGES, RECEIVED):
+            if not self._storage.has_collection(INDEX, name):
+                await self._storage.create_collection(INDEX, name, _MAPPING)
+
+    async def read(self, collection: str) -> list[tuple[str, JsonObject]]:
+        """All documents of a collection, by the order of their ids."""
+        await self._storage.refresh(INDEX, collection)
+        found: list[tuple[str, JsonObject]] = []
+        search, after = Search(size=_PAGE), ""
+        while hits := await self._storage.scan(INDEX, collection, search, after):
+            found += [(hit.id, hit.source) for hit in hits]
+            after = hits[-1].id
+        return found
+
+    def pending(self) -> asyncio.Future[Written] | None:
+        """Done once all that was written down so far is on disk, failed if it isn't; None if it
+        is already."""
+        if self._changed:
+            self._write_changed()
+        if self._last is not None and self._last.done():
+            self._last = None
+        return self._last
+
+    # -- what is written down -------------------------------------------------------------
+
+    def changed(self, state: SessionState) -> None:
+        """A session is new, or other than before; of many changes in a row the last is kept."""
+        if not self._changed:
+            asyncio.get_running_loop().call_soon(self._write_changed)
+        self._changed[state.id] = state
+
+    def over(self, state: SessionState) -> None:
+        """A session has ended. Its messages are to be `dropped` one by one."""
+        if state.id in self._changed:
+            self._write_changed()
+        self._write("delete", SESSIONS, state.id, {})
+        for packet_id in state.inbox.known():
+            self.forgotten(RECEIVED, _received_id(state, packet_id))
+
+    def message(self, state: SessionState, entry: Entry) -> None:
+        """A message is on its way, or further on it."""
+        content = records.of_entry(state.id, entry)
+        self._write("create_or_replace", MESSAGES, _message_id(state, entry), content)
+
+    def dropped(self, state: SessionState, entry: Entry) -> None:
+        """A message is done with."""
+        self._write("delete", MESSAGES, _message_id(state, entry), {})
+
+    def received(self, state: SessionState, packet_id: int) -> None:
+        """The client has begun or ended to use a packet id with QoS 2."""
+        turn, is_here = state.inbox.turn(packet_id)
+        content: JsonObject = {
+            "session": state.id,
+            "packetId": packet_id,
+            "turn": turn,
+            "isHere": is_here,
+        }
+        self._write("create_or_replace", RECEIVED, _received_id(state, packet_id), content)
+
+    def forgotten(self, collection: str, id: str) -> None:
+        """A document belongs to no session."""
+        self._write("delete", collection, id, {})
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _write_changed(self) -> None:
+        changed, self._changed = self._changed, {}
+        for state in changed.values():
+            rooms, passing = self.places.of(state.id, state.user_id)
+            content = records.of_state(state, rooms, passing)
+            self._write("create_or_replace", SESSIONS, state.id, content)
+
+    def _write(self, verb: Verb, collection: str, id: str, content: JsonObject) -> None:
+        write = Write(verb=verb, index=INDEX, collection=collection, id=id, content=content)
+        future = asyncio.ensure_future(self._storage.write(write))
+        future.add_done_callback(_told)
+        self._last = future
+
+
+def _told(future: asyncio.Future[Written]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if error is not None:
+        _log.error("a session could not be written down", exc_info=error)
+
+
+def _message_id(state: SessionState, entry: Entry) -> str:
+    return f"{state.id}:{entry.number:012d}"
+
+
+def _received_id(state: SessionState, packet_id: int) -> str:
+    return f"{state.id}:{packet_id}"
+
+
+class SessionDiary:
+    """One session's part of the journal; a `protocols.mqtt.outbox.Diary`."""
+
+    __slots__ = ("_journal", "_state")
+
+    def __init__(self, journal: Journal, state: SessionState) -> None:
+        self._journal = journal
+        self._state = state
+
+    def message(self, entry: Entry) -> None:
+        """See `Diary`."""
+        self._journal.message(self._state, entry)
+
+    def dropped(self, entry: Entry) -> None:
+        """See `Diary`."""
+        self._journal.dropped(self._state, entry)
