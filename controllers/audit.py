@@ -57,8 +57,9 @@ class Audit:
                 routes=(Route("POST", "/security/audit/_search"),),
                 arguments=_ARGUMENTS,
                 body="optional",
-                result="`{hits: [{at, kuid, by, wire, address, connection, client, requestId, "
-                "controller, action, index, collection, id, outcome, error, status, seq, prev}], "
+                result="`{hits: [{at, kuid: string | null, by, wire, address, connection, client, "
+                "requestId, controller, action, index: string | null, collection: string | null, "
+                "id: string | null, outcome, error, status, seq, prev}], "
                 "before}`; `before` asks for the next page, null after the last one.",
                 errors=("api.assert.invalid_type", "api.assert.invalid_argument"),
             ),
