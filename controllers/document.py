@@ -9,6 +9,7 @@ from controllers import arguments, cursors, searches
 from controllers.arguments import INVALID, NAMED, WRITTEN
 from controllers.cursors import Cursors
 from controllers.documents import events
+from controllers.documents.metadata import Metadata
 from controllers.validation.registry import Specifications
 from controllers.writes import (
     author,
@@ -45,6 +46,7 @@ class Documents:
     settings: DocumentSettings
     cursors: Cursors
     specifications: Specifications
+    metadata: Metadata
 
     async def get(self, request: Request) -> Reply:
         """One document."""
@@ -130,12 +132,14 @@ class Documents:
         index, collection = _place(request)
         if verb != "delete" and not is_repeat(request):
             content = await self._checked(request, verb, id, content)
+        injected = None if verb == "delete" else await self.metadata.injected(request, verb)
         write = Write(
             verb=verb,
             index=index,
             collection=collection,
             id=id,
             content=content,
+            injected=injected,
             author=author(request),
             retries=retries,
             refresh=refresh,

@@ -30,6 +30,7 @@ from controllers.document import Documents
 from controllers.documents.by_query import DocumentsByQuery
 from controllers.documents.export import Export
 from controllers.documents.many import ManyDocuments
+from controllers.documents.metadata import Metadata
 from controllers.documents.partial import PartialDocuments
 from controllers.index import Indexes
 from controllers.kept_settings import KeptSettings
@@ -191,17 +192,17 @@ def _of(controller: str, actions: Sequence[Action]) -> list[Action]:
 def _data(around: Surroundings, specifications: Specifications) -> tuple[Action, ...]:
     storage, private, settings = around.storage, around.private, around.settings.documents
     cursors = Cursors(storage, around.settings.scrolls)
-    kept = KeptSettings(private)
+    kept, metadata = KeptSettings(private), Metadata(around.events)
     return (
         *Collections(storage, kept, around.notifier.rooms).actions(),
         *SpecificationActions(
             storage, specifications, settings, private, Cursors(private, around.settings.scrolls)
         ).actions(),
         *Indexes(storage, kept, around.entrance.authority).actions(),
-        *Documents(storage, settings, cursors, specifications).actions(),
+        *Documents(storage, settings, cursors, specifications, metadata).actions(),
         *cursors.actions(),
         *ManyDocuments(storage, settings).actions(),
-        *PartialDocuments(storage).actions(),
+        *PartialDocuments(storage, metadata).actions(),
         *DocumentsByQuery(storage, settings).actions(),
         *Bulk(storage).actions(),
         *Export(storage).actions(),

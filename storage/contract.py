@@ -48,6 +48,8 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
             gone, and the stamp stays.
         stamping: `signed` leaves the stamp of the verb; `anew` that of a create, whatever the
             verb; `kept` leaves none of its own: that of `content`, if any, is stored.
+        injected: What is laid over the stamp of a document that is there, and over that of a new
+            one; None: nothing. Not where `stamping` is `kept`.
         author: Stamped into `_kuzzle_info` and into the row of the changes feed.
         retries: How many more times read, merge and write run after a conflict (0 to 100).
         condition: The states in which the document may be written; None: any. One that doesn't
@@ -67,6 +69,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     default: JsonObject | None = None
     fields: tuple[str, ...] = ()
     stamping: Stamping = "signed"
+    injected: tuple[JsonObject, JsonObject] | None = None
     author: Author = Author()
     retries: int = 0
     condition: Condition | None = None

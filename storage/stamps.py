@@ -59,7 +59,8 @@ def apply(write: Write, stored: JsonObject | None, now_ms: int) -> JsonObject:
         return content
     verb = "create" if write.stamping == "anew" else write.verb
     # Whatever a client sent under this key goes here.
-    content[STAMP] = stamp(verb, write.author.id, now_ms, previous)
+    info = stamp(verb, write.author.id, now_ms, previous)
+    content[STAMP] = info if write.injected is None else {**info, **write.injected[stored is None]}
     return content
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from controllers import arguments
 from controllers.arguments import NAMED, WRITTEN
 from controllers.documents import events
+from controllers.documents.metadata import Metadata
 from controllers.writes import author, document_key, write_in_turn
 from router import places
 from router.actions import Action, Argument, Route
@@ -25,6 +26,7 @@ class PartialDocuments:
     """Merges into documents, and takes fields out of them."""
 
     storage: Storage
+    metadata: Metadata
 
     async def upsert(self, request: Request) -> Reply:
         """Merge changes into a document; create it, from a default, if it isn't there."""
@@ -40,6 +42,7 @@ class PartialDocuments:
             id=key,
             content=changes,
             default=default,
+            injected=await self.metadata.injected(request, "upsert"),
             author=author(request),
             retries=retries,
             refresh=refresh,

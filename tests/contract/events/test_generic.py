@@ -42,6 +42,20 @@ def narrow(exchange):
     HEARD.append(["document:beforeUpdate", exchange.request.action, []])
     return exchange
 
+@app.pipe("generic:document:injectMetadata")
+def inject(payload):
+    HEARD.append(["injectMetadata", payload["request"].action, [payload.get("defaultMetadata")]])
+    way = CHANGE.get("generic:document:injectMetadata")
+    return payload if way is None else way(payload)
+
+def sign(payload):
+    for name in ("metadata", "defaultMetadata"):
+        if name in payload:
+            payload[name]["tenant"] = name
+            payload[name]["updater"] = "the application"
+            payload[name]["createdAt"] = payload[name]["updatedAt"] = 1
+    return payload
+
 async def heard(request):
     # Hooks run beside the request that they are told of.
     for _ in range(20):
@@ -65,6 +79,7 @@ def refuse(documents):
     raise ValueError("not today")
 
 WAYS = {"mark": mark, "rename": rename, "half": half, "hide": hide, "refuse": refuse,
+        "sign": sign, "bare": lambda payload: {},
         "nothing": lambda documents: None, "text": lambda documents: "text",
         "none": lambda documents: [], "number": lambda documents: [5]}
 
@@ -188,7 +203,7 @@ async def test_what_only_the_action_finds_is_told_after_it(client: Client) -> No
 async def test_the_narrower_event_comes_within(client: Client) -> None:
     await client.result("update", {"n": 3}, _id="d1")
     pipes = [each[0] for each in await client.heard() if each[0] != "hook"]
-    assert pipes == ["beforeUpdate", "document:beforeUpdate", "afterUpdate"]
+    assert pipes == ["beforeUpdate", "document:beforeUpdate", "injectMetadata", "afterUpdate"]
 
 
 async def test_what_a_pipe_returns_is_written(client: Client) -> None:
@@ -282,3 +297,39 @@ async def test_what_happened_once_is_told_once(client: Client) -> None:
     assert again == first
     pipes = [each[0] for each in await client.heard() if each[0] != "hook"]
     assert pipes.count("beforeUpdate") == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "id", "tenant"),
+    [
+        ("create", {"n": 1}, "new", "metadata"),
+        ("createOrReplace", {"n": 1}, "d1", "metadata"),
+        ("replace", {"n": 1}, "d1", "metadata"),
+        ("update", {"n": 1}, "d1", "metadata"),
+        ("upsert", {"changes": {"n": 1}}, "d1", "metadata"),
+        ("upsert", {"changes": {"n": 1}}, "new", "defaultMetadata"),
+    ],
+)
+async def test_an_application_adds_to_the_stamp(
+    client: Client, action: str, body: Any, id: str, tenant: str
+) -> None:
+    await client.change(injectMetadata="sign")
+    await client.result(action, body, _id=id)
+    info = (await client.result("get", _id=id))["_source"]["_kuzzle_info"]
+    assert (info["tenant"], info["updater"]) == (tenant, "the application")
+    assert info["author"] == "-1"
+    # When it was is the store's to say.
+    assert info["createdAt"] > 1_600_000_000_000
+    # Any other way to write asks nobody, as in the peer.
+    await client.heard()
+    await client.result("mUpdate", {"documents": [{"_id": id, "body": {"n": 2}}]})
+    await client.result("delete", _id=id)
+    assert "injectMetadata" not in [each[0] for each in await client.heard()]
+
+
+@pytest.mark.parametrize("way", ["bare", "nothing", "text"])
+async def test_a_payload_without_metadata_fails_the_request(client: Client, way: str) -> None:
+    await client.change(injectMetadata=way)
+    answer = await client.document("create", {"n": 1}, _id="new")
+    assert answer["error"]["id"] == "plugin.runtime.unexpected_error"
+    assert await client.result("exists", _id="new") is False

@@ -9,6 +9,7 @@ import pytest
 
 from storage.contract import Author, Storage, Verb
 from storage.query import Search
+from storage.undo import undone
 from tests.support.stores import TARGET, a_write, found, put, refused
 
 WRITES: list[Verb] = ["create", "update", "upsert", "replace", "create_or_replace"]
@@ -24,6 +25,25 @@ class TestEachVerb:
         assert (written.id, written.version, written.created) == ("one", 1, True)
         assert written.previous is None
         assert body(written.source) == {"size": 1}
+
+    @pytest.mark.parametrize("verb", WRITES)
+    async def test_what_is_injected_lies_over_the_stamp(self, storage: Storage, verb: Verb) -> None:
+        if verb != "create":
+            await put(storage, "one", {"size": 1})
+        injected = ({"updater": "eve", "there": True}, {"author": "eve", "new": {"a": 1}})
+        written = await storage.write(a_write(verb, "one", {"size": 2}, injected=injected))
+        info: Any = written.source["_kuzzle_info"]
+        assert isinstance(info["createdAt"], int)
+        expected = injected[1 if verb == "create" else 0]
+        assert {**info, **expected} == info
+        assert (await storage.get(*TARGET, "one")).source == written.source
+        # What comes later goes on from it.
+        later = await storage.write(a_write("update", "one", {"size": 3}))
+        stamp: Any = later.source["_kuzzle_info"]
+        assert stamp.keys() == info.keys()
+        row = (await storage.changes(0))[-1]
+        assert row.changes == {"size": 3, "_kuzzle_info": stamp}
+        assert undone(later.source, row.undo) == written.source  # type: ignore[arg-type]
 
     async def test_create_refuses_an_id_that_is_taken(self, storage: Storage) -> None:
         await put(storage, "one", {"size": 1})
