@@ -118,6 +118,19 @@ class Authority:
         await self._account(session.kuid)
         return session
 
+    async def follow(self, request: Request) -> None:
+        """Let the connection of a request, if it lives on, end with the token that it came with.
+
+        Raises:
+            RouterError: As `identify`.
+        """
+        connection = request.connection
+        session = await self._by_cookie(request) if "cookie" in connection.headers else None
+        if session is None and request.jwt:
+            session = await self._session(request.jwt)
+        if session is not None and not session.single_use:
+            self._papers.links.use(connection.id, session)
+
     async def is_user(self, kuid: str) -> bool:
         """Whether there is such a user; the anonymous one is none."""
         return kuid != ANONYMOUS.id and await self._directory.account(kuid) is not None

@@ -11,6 +11,7 @@ from controllers.arguments import INVALID
 from controllers.validation.registry import VERDICT, Specifications
 from realtime import notices
 from realtime.holds import Hold
+from realtime.koncorde.normal import NormalForm
 from realtime.koncorde.parse import FilterLimits, normal_form
 from realtime.notifier import Notifier
 from realtime.past import Past
@@ -27,7 +28,7 @@ from storage.contract import Storage
 _TARGET: Final = (arguments.INDEX, arguments.COLLECTION)
 _ROOM: Final = Argument("roomId", "string", "Id of the room.", required=True, place="body")
 _MESSAGE: Final = (*_TARGET, Argument("_id", "string", "What the message goes by."))
-_CHOICE: Final = (
+CHOICE: Final = (
     Argument(
         "scope",
         "string",
@@ -75,17 +76,21 @@ class Realtime:
         """Listen to the documents of a collection that match a filter."""
         place = (request.name("index"), request.name("collection"))
         content = request.body_object()
-        scope, users = _choice(request)
-        limits = FilterLimits(self.settings.filter_conditions, self.settings.filter_depth)
-        form = normal_form(content, limits)
+        scope, users = choice(request)
+        form = self.form(content)
         hold, start = await self._start(request)
         joined = self.notifier.subscribe(request, place, form, users=users, scope=scope, hold=hold)
         return self._begun(request, joined, hold, start)
 
+    def form(self, content: JsonObject) -> NormalForm:
+        """The normal form of a filter. Raises: `api.assert.koncorde_dsl_error`."""
+        limits = FilterLimits(self.settings.filter_conditions, self.settings.filter_depth)
+        return normal_form(content, limits)
+
     async def join(self, request: Request) -> Json:
         """Listen in a room that somebody has subscribed to."""
         room_id = request.body_name("roomId")
-        scope, users = _choice(request)
+        scope, users = choice(request)
         hold, start = await self._start(request)
         room = self.notifier.rooms.find(room_id)
         joined = self.notifier.join(request, room, users=users, scope=scope, hold=hold)
@@ -173,7 +178,7 @@ class Realtime:
             handler=self.subscribe,
             places=places.named,
             summary="Listen to the documents of a collection that match a filter.",
-            arguments=(*_TARGET, *_CHOICE),
+            arguments=(*_TARGET, *CHOICE),
             body="required",
             result=_JOINED,
             errors=(*_LISTEN_ERRORS, "api.assert.koncorde_dsl_error"),
@@ -218,7 +223,7 @@ class Realtime:
                 handler=self.join,
                 places=self._room_place,
                 summary="Listen in a room that somebody has subscribed to.",
-                arguments=(_ROOM, *_CHOICE),
+                arguments=(_ROOM, *CHOICE),
                 body="required",
                 result=_JOINED,
                 errors=(*_LISTEN_ERRORS, "core.realtime.room_not_found"),
@@ -275,7 +280,8 @@ def _message_key(request: Request) -> Hashable | None:
     return ("publish", request.index, request.collection)
 
 
-def _choice(request: Request) -> tuple[Audience, Audience]:
+def choice(request: Request) -> tuple[Audience, Audience]:
+    """What of the documents and of others a subscriber wants to hear: `scope` and `users`."""
     scope = _audience(request, "scope", "all", "core.realtime.invalid_scope")
     return scope, _audience(request, "users", "none", "core.realtime.invalid_users")
 

@@ -39,6 +39,7 @@ from controllers.security import parts
 from controllers.server import Server
 from controllers.server_counts import Load, ServerCounts, told
 from controllers.specifications import SpecificationActions
+from controllers.streams import Streams
 from controllers.tokens import TokenActions
 from controllers.validation.registry import Specifications
 from realtime.notifier import Notifier
@@ -103,7 +104,7 @@ def build_table(around: Surroundings) -> ActionTable:
         *debug.actions(),
         *_of("document", data),
         *_of("index", data),
-        *_realtime(around, specifications).actions(),
+        *_listening(around, specifications),
         *_of("security", people),
         *_of("server", (*_server(around, table), *documents.actions())),
         *_of("admin", (*people, *_administration(around, specifications))),
@@ -127,6 +128,13 @@ def _server(around: Surroundings, table: ActionTable) -> tuple[Action, ...]:
     )
     counts = ServerCounts(around.load, around.notifier.rooms, around.statistics)
     return (*server.actions(), *counts.actions())
+
+
+def _listening(around: Surroundings, specifications: Specifications) -> list[Action]:
+    realtime = _realtime(around, specifications)
+    follow = around.entrance.authority.follow
+    streams = Streams(realtime, around.notifier.deliveries.connections, follow, around.node)
+    return _of("realtime", (*realtime.actions(), *streams.actions()))
 
 
 def _realtime(around: Surroundings, specifications: Specifications) -> Realtime:

@@ -17,7 +17,8 @@ from protocols.codec.frame import FrameLimits
 from protocols.codec.rest import VERBS, Head, Rules, decode
 from protocols.codec.route import RouteTable
 from protocols.crowd import CROWDED_S, Crowd
-from protocols.http_connection import Client, HttpConnection, Upgrade
+from protocols.http_connection import HttpConnection
+from protocols.http_front import Client, Upgrade
 from protocols.locality import foreign, is_local
 from protocols.pages import Page, answer_with
 from protocols.tls import Certificates, Door, open_door

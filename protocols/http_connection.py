@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 import msgspec
@@ -16,12 +15,12 @@ from aiohttp.http_writer import HttpVersion10, StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
-from protocols.codec.answer import Answer, chunk
+from protocols.codec.answer import chunk
 from protocols.codec.rest import Head, head_of
+from protocols.http_front import Front
 from protocols.http_parsing import collect, fault_of
-from router.envelope import Connection, Stream
+from router.envelope import Stream, nothing
 from router.errors import RouterError
-from router.settings import HttpSettings
 
 _log: Final = structlog.get_logger("trivium.http")
 
@@ -30,62 +29,6 @@ _log: Final = structlog.get_logger("trivium.http")
 _LINGER_S: Final = 1.0
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-Upgrade = Callable[[web.BaseRequest, Connection], Awaitable[web.StreamResponse]]
-"""Serves a WebSocket, given the upgrade request and its connection, as HTTP describes it."""
-
-
-class Client(Protocol):
-    """Who asks on a connection."""
-
-    id: str
-    address: str
-    is_secure: bool
-    certified: str
-
-    def is_gone(self) -> bool:
-        """Whether nobody will read the answer."""
-
-
-class Front(Protocol):
-    """What a connection needs from the listener that owns it."""
-
-    http: HttpSettings
-    max_bytes: int
-    upgrade: Upgrade | None
-
-    def opened(self, connection: HttpConnection) -> RouterError | None:
-        """Told of a new connection; returns why it can't stay."""
-
-    def closed(self, connection: HttpConnection) -> None:
-        """Told that the connection is gone."""
-
-    def handed_over(self, connection: HttpConnection) -> None:
-        """Told that the connection is HTTP no longer; `closed` follows all the same."""
-
-    def lost(self, connection: HttpConnection) -> None:
-        """Told that the TCP connection is gone, whatever it had become."""
-
-    def certified(self, transport: asyncio.BaseTransport) -> str:
-        """The user that a client's certificate names, empty without one."""
-
-    def refuse_stranger(self, head: Head, client: Client) -> RouterError | None:
-        """Why a client is neither answered nor upgraded; None if it may be."""
-
-    def describe(self, head: Head, client: Client) -> Connection:
-        """The client's connection, as requests name it."""
-
-    async def respond(self, head: Head, body: bytes, client: Client) -> Answer:
-        """The answer to a request; raises nothing but cancellation."""
-
-    def refuse(self, error: RouterError, head: Head | None) -> Answer:
-        """The answer to what never became a request."""
-
-    def cut_off(self, reason: str) -> None:
-        """Told that a client is hung up on without an answer."""
-
-    def encode(self, answer: Answer, head: Head | None, connection: str, client: Client) -> bytes:
-        """The answer as bytes; `connection` is the header of that name, empty for none."""
 
 
 class HttpConnection(RequestHandler):
@@ -103,6 +46,7 @@ class HttpConnection(RequestHandler):
         "_half_closed",
         "_head_timer",
         "_lingering",
+        "_on_lost",
         "_parse_error",
         "address",
         "certified",
@@ -128,6 +72,7 @@ class HttpConnection(RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._half_closed = False
         self._lingering = False
+        self._on_lost = nothing
         self._parse_error: RouterError | None = None
         self.id = str(uuid4())
         self.address = ""
@@ -139,6 +84,11 @@ class HttpConnection(RequestHandler):
         """What serves the connection, from `connection_made` to `connection_lost`."""
         assert self._task_handler is not None
         return self._task_handler
+
+    def close(self) -> None:
+        """Finish the request at work, then end the connection."""
+        self._on_lost()
+        super().close()
 
     def is_gone(self) -> bool:
         """Whether nobody will read the answer."""
@@ -160,6 +110,7 @@ class HttpConnection(RequestHandler):
         """Forget the connection; a request at work is finished, its answer has no reader."""
         self._cancel_head_timer()
         self._fail_body("the connection was lost")
+        self._on_lost()
         self._front.closed(self)
         self._front.lost(self)
         super().connection_lost(exc)
@@ -187,6 +138,7 @@ class HttpConnection(RequestHandler):
         if self._payload_parser is not None or self._lingering or self.is_secure:
             return False
         self._half_closed = True
+        self._on_lost()  # who waits for the end of a stream leaves its own half open
         self._fail_body("the body ends early")
         if self._waiter is not None and not self._messages:
             self.force_close()
@@ -258,11 +210,14 @@ class HttpConnection(RequestHandler):
                 await self._send(answer.stream, is_chunked=answer.is_chunked)
         finally:
             if answer.stream is not None:
+                self._on_lost = nothing
+                answer.stream.on_lost()
                 await answer.stream.chunks.aclose()
         return stays
 
     async def _send(self, stream: Stream, *, is_chunked: bool) -> None:
         """Send a body as it is made, no faster than the client reads it."""
+        self._on_lost = stream.on_lost
         try:
             async for data in stream.chunks:
                 if data:

@@ -81,10 +81,10 @@ class Past:
         listener = _Listener(request.connection.id, room, channel, hold, request)
         answering = asyncio.current_task()
         answered = asyncio.Event()
-        if answering is None or request.connection.wire == "internal":
+        if answering is None or request.connection.wire in ("internal", "http"):
             answered.set()
         else:
-            # Each wire sends the answer in the task that dispatched the request.
+            # The others send the answer in the task that dispatched the request.
             answering.add_done_callback(lambda _: answered.set())
         task = asyncio.create_task(self._run(listener, start, answered), name="past of a listener")
         self._tasks.add(task)

@@ -45,6 +45,10 @@ APPLICATION: Final = User("")
 """The application itself: it may do everything, and what it writes is in nobody's name."""
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 def never() -> bool:
     """No."""
     return False
@@ -270,12 +274,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Stream(msgspec.Struct, frozen=True):
     """A body that is made while it is sent: what reads slowly slows down who makes it.
 
-    Whoever holds it reads `chunks` to the end or calls its `aclose()`. What it raises cuts the
+    Whoever holds it reads `chunks` to the end or calls its `aclose()`, and calls `on_lost` once
+    the client is gone, which may be while it waits for the next chunk. What it raises cuts the
     connection, for a head has been sent by then.
     """
 
     chunks: AsyncGenerator[bytes, None]
     content_type: str
+    on_lost: Callable[[], None] = nothing
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

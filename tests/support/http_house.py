@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from protocols.crowd import Crowd
 from protocols.http import HttpListener
-from protocols.http_connection import Upgrade
+from protocols.http_front import Upgrade
 from router.dispatch import Router
 from router.settings import Settings
 from tests.support.raw_http import RawAnswer, RawClient

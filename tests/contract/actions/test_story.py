@@ -201,6 +201,7 @@ async def test_the_story_leaves_no_declared_error_out(tmp_path: Path) -> None:
 
 ELSEWHERE = {
     ("document", "export"): "tests/e2e/test_export.py, as only HTTP can answer it",
+    ("realtime", "stream"): "tests/e2e/test_event_streams.py, as only HTTP can answer it",
     ("admin", "shutdown"): "tests/e2e/test_shutdown.py, as it ends the router",
 }
 """Actions that don't answer alike on every wire, and where they are shown."""
