@@ -17,12 +17,12 @@ import re
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvloop
 
-from bench.wires import router
+from bench.wires import ROOT, machine, router
 from realtime.deliveries import Deliveries, PipeLimits
 from realtime.koncorde.index import Index
 from realtime.koncorde.parse import FilterLimits, normal_form
@@ -250,14 +250,24 @@ def main() -> None:
     parser.add_argument("--subscribers", type=int, default=1_000)
     parser.add_argument("--writes", type=int, default=100)
     options, _ = parser.parse_known_args()
+    about, rows = machine(), []
+    for row in measured(options):
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+    target = ROOT / "bench" / "results" / f"realtime-{about['commit']}.json"
+    target.write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n")
+
+
+def measured(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """All measurements, as they are made."""
     for kind in KINDS:
         for rooms in map(int, options.rooms.split(",")):
-            print(json.dumps({"filters": kind, "rooms": rooms, **matching(kind, rooms)}))
-    print(json.dumps({"write_cpu_us": writing()}))
-    print(json.dumps({"memory": memory()}))
+            yield {"filters": kind, "rooms": rooms, **matching(kind, rooms)}
+    yield {"write_cpu_us": writing()}
+    yield {"memory": memory()}
     with router(HTTP, MQTT), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         found = runner.run(fan_out(options.subscribers, options.writes))
-    print(json.dumps({"subscribers": options.subscribers, **found}))
+    yield {"subscribers": options.subscribers, **found}
 
 
 if __name__ == "__main__":

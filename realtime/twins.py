@@ -53,11 +53,12 @@ class _Twin:
 
     Attributes:
         state: What its followers were told last; None without an asset. Unset until it is known.
+        incarnation: Of the collection that the state is from.
         followers: The users in whose name connections follow.
         awaited: Subscriptions that are being made.
     """
 
-    __slots__ = ("awaited", "channel", "followers", "is_known", "state")
+    __slots__ = ("awaited", "channel", "followers", "incarnation", "is_known", "state")
 
     def __init__(self, topic: str) -> None:
         self.channel = Channel(topic, "none", "all")
@@ -65,10 +66,20 @@ class _Twin:
         self.awaited = 0
         self.is_known = False
         self.state: JsonObject | None = None
+        self.incarnation = ""
 
-    def learn(self, state: JsonObject | None) -> None:
+    def learn(self, document: Document | None) -> None:
         """The asset is this by now."""
-        self.state, self.is_known = state, True
+        self.is_known = True
+        self.state = None if document is None else _state(document)
+        self.incarnation = "" if document is None else document.incarnation
+
+    def is_older(self, document: Document) -> bool:
+        """Whether the asset was this before it was what is known of it."""
+        if self.state is None or document.incarnation != self.incarnation:
+            return False
+        known = self.state["_version"]
+        return isinstance(known, int) and document.version < known
 
 
 class Twins:
@@ -102,7 +113,7 @@ class Twins:
         self._tasks: set[asyncio.Task[None]] = set()
         self._checking: asyncio.Task[None] | None = None
         self._is_review_due = False
-        storage.listen(self.written)
+        storage.listen(self.written, lambda: bool(self._twins))
         connections = deliveries.connections
         connections.on_closed(self.leave_all)
         connections.on_signed_out(self.leave_all)
@@ -141,9 +152,15 @@ class Twins:
             return
         twin = self._twins.get(Asset(write.index, written.id))
         if twin is not None:
-            gone = write.verb == "delete"
-            document = Document(id=written.id, version=written.version, source=written.source)
-            self._tell(twin, None if gone else _state(document))
+            document = Document(
+                id=written.id,
+                version=written.version,
+                source=written.source,
+                incarnation=written.incarnation,
+            )
+            # The store may have shown it before it tells of it.
+            if not twin.is_older(document):
+                self._tell(twin, None if write.verb == "delete" else document)
 
     def leave_all(self, connection: str) -> None:
         """Tell a connection nothing any more."""
@@ -171,10 +188,11 @@ class Twins:
                 by_engine.setdefault(asset.engine, []).append(asset)
         for engine, assets in by_engine.items():
             there = [asset for asset in assets if asset in self._twins]
-            for asset, state in (await self._stored(engine, there)).items():
+            for asset, document in (await self._stored(engine, there)).items():
                 twin_now = self._twins.get(asset)
+                state = None if document is None else _state(document)
                 if twin_now is not None and twin_now.state != state:
-                    self._tell(twin_now, state)
+                    self._tell(twin_now, document)
 
     # -- inside -------------------------------------------------------------------------
 
@@ -234,7 +252,7 @@ class Twins:
             if not twin.is_known:
                 [document] = await self._storage.mget(asset.engine, ASSETS, [asset.id])
                 if not twin.is_known:
-                    twin.learn(None if document is None else _state(document))
+                    twin.learn(document)
             if connection.id not in self._deliveries.connections:
                 return None
             twin.followers[connection.id] = user
@@ -245,13 +263,13 @@ class Twins:
             twin.awaited -= 1
             self._forget(asset, twin)
 
-    def _tell(self, twin: _Twin, state: JsonObject | None) -> None:
-        twin.learn(state)
-        self._deliveries.send(PIPES, [twin.channel], _GONE if state is None else state)
+    def _tell(self, twin: _Twin, document: Document | None) -> None:
+        twin.learn(document)
+        self._deliveries.send(PIPES, [twin.channel], _GONE if twin.state is None else twin.state)
 
     async def _stored(
         self, engine: str, assets: Sequence[Asset]
-    ) -> Mapping[Asset, JsonObject | None]:
+    ) -> Mapping[Asset, Document | None]:
         if not self._storage.has_collection(engine, ASSETS):
             return dict.fromkeys(assets)
         told = {asset: self._twins[asset].state for asset in assets}
@@ -261,7 +279,7 @@ class Twins:
             twin = self._twins.get(asset)
             # What was told meanwhile is newer than what was read.
             if twin is not None and twin.state is told[asset]:
-                found[asset] = None if document is None else _state(document)
+                found[asset] = document
         return found
 
     def _leave(self, connection: str, asset: Asset) -> None:

@@ -25,7 +25,7 @@ from protocols.codec.mqtt.packets import (
     Unsubscribe,
 )
 from protocols.codec.mqtt.properties import Properties
-from storage.contract import Author
+from storage.contract import Author, Write, Written
 from tests.support import mqtt_wire
 from tests.support.mqtt_wire import RawClient
 from tests.support.people import add_user, peopled, settings
@@ -252,6 +252,29 @@ class TestNothingIsStale:
                 await sdk.device_manager.engine.create("fleet")
                 await sdk.device_manager.asset.create("fleet", ASSET)
                 assert await n_of(client) == 1
+
+    async def test_what_is_told_late(self, tmp_path: Path) -> None:
+        # A store may show a write before it tells of it.
+        async with fleet(tmp_path) as server:
+            sdk, twins = server.sdk, server.core.twins
+            assert twins is not None
+            for n in (1, 2):
+                await sdk.device_manager.asset.upsert("fleet", {**ASSET, "metadata": {"n": n}})
+            async with mqtt_wire.client(server.mqtt_port) as client:
+                await subscribe(client, TOPIC)
+                assert await n_of(client, retain=True) == 2
+                now = await server.core.storage.get("fleet", "assets", "Truck-1")
+                late = Written(id="Truck-1", version=1, source={}, incarnation=now.incarnation)
+                write = Write(
+                    verb="update",
+                    index="fleet",
+                    collection="assets",
+                    id="Truck-1",
+                    content={},
+                    author=Author(),
+                )
+                twins.written(write, late)
+                await nothing_more(client)
 
     async def test_a_client_that_was_away_is_told_when_it_is_back(self, tmp_path: Path) -> None:
         async with fleet(tmp_path) as server:
