@@ -43,6 +43,8 @@ class MqttConnection(asyncio.Protocol):
         self._slow_timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
         self._held = Held(self)
+        self._feeding: asyncio.Handle | None = None
+        self._is_clogged = False
         self._is_reading = True
         self._is_closing = False
         self._is_lost = False
@@ -112,6 +114,15 @@ class MqttConnection(asyncio.Protocol):
         self._session.hung_up()
         if not self._session.has_more:
             self._conclude()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is written to."""
+        self._is_clogged = True
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._is_clogged = False
+        self._obey()
 
     # -- from the listener --------------------------------------------------------------
 
@@ -213,6 +224,8 @@ class MqttConnection(asyncio.Protocol):
             self._set_reading(not self._is_reading)
         if session.is_behind and self._turn is None:
             self._turn = self._loop.call_soon(self._take_turn)
+        if session.has_backlog and self._feeding is None and not self._is_clogged:
+            self._feeding = self._loop.call_soon(self._feed)
         if session.is_hurried and not self._is_closing:
             self._arm()
         if self._is_lost and not session.has_more:
@@ -259,6 +272,17 @@ class MqttConnection(asyncio.Protocol):
         try:
             self._session.go_on(self._loop.time())
         except Exception:  # noqa: BLE001 - the boundary: a connection's read loop
+            self.fail()
+        else:
+            self._obey()
+
+    def _feed(self) -> None:
+        self._feeding = None
+        if not self._session.has_backlog:
+            return
+        try:
+            self._session.send_backlog()
+        except Exception:  # noqa: BLE001 - the boundary: what a connection's client asked for
             self.fail()
         else:
             self._obey()

@@ -24,6 +24,7 @@ from protocols.codec.mqtt.properties import NO_PROPERTIES
 from protocols.codec.mqtt.reasons import Reason, protocol_error
 from protocols.mqtt.aliases import IncomingAliases
 from protocols.mqtt.answers import Answers, check_publish
+from protocols.mqtt.backlog import Backlog
 from protocols.mqtt.broker.standing import Standing
 from protocols.mqtt.following import Following
 from protocols.mqtt.inbox import Receipt
@@ -47,11 +48,11 @@ class Exchange:
     Attributes:
         at_work: Requests that have no answer yet.
         following: The assets that the client follows.
+        backlog: Retained messages that the client is still to be sent.
     """
 
     __slots__ = (
         "_aliases",
-        "_broker",
         "_connection",
         "_inbox",
         "_jobs",
@@ -63,6 +64,7 @@ class Exchange:
         "_writer",
         "answers",
         "at_work",
+        "backlog",
         "following",
     )
 
@@ -75,7 +77,7 @@ class Exchange:
         jobs: list[Job | Storing],
     ) -> None:
         self._terms = terms = sessions.terms
-        self._broker = sessions.broker
+        self.backlog = Backlog(sessions.broker, state)
         self._aliases = IncomingAliases(terms.topic_alias_maximum)
         self._publishing = Publishing(sessions, state.identity, state.rights)
         self._state = state
@@ -198,9 +200,9 @@ class Exchange:
         answer = Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
         self._writer.send(answer)
         for standing in fresh:
-            if self.following.is_twin(standing.topic_filter):
-                continue
-            self._broker.send_retained(self._state, standing)
+            if not self.following.is_twin(standing.topic_filter):
+                self.backlog.add(standing)
+        self.backlog.send()
 
     def _why_not(self) -> str:
         if self._terms.allow_pub_sub:

@@ -146,6 +146,11 @@ class Session:
         return self._state.outbox.held_bytes
 
     @property
+    def has_backlog(self) -> bool:
+        """Whether `send_backlog` has something that the client takes now."""
+        return self.is_connected and not self.is_ended and self._exchange.backlog.is_due
+
+    @property
     def is_kept(self) -> bool:
         """Whether the client's session goes on without the connection."""
         return self.is_connected and self._state.expiry_s > 0
@@ -186,6 +191,10 @@ class Session:
         """A message is on the disk, or can't be: acknowledge its PUBLISH, read on."""
         self._exchange.stored(job, reason)
         self._read_on(now)
+
+    def send_backlog(self) -> None:
+        """Send the client some of the retained messages that it has subscribed to."""
+        self._exchange.backlog.send()
 
     def notify(self, notification: Notification) -> None:
         """Send a message to a client that listens to its topic, with the QoS it asked for."""
@@ -301,6 +310,8 @@ class Session:
     def _finish(self) -> None:
         if self.is_connected and not self.is_ended:
             self._state.detach()
+            if self._state.expiry_s:
+                self._exchange.backlog.leave()
         self.is_ended = True
 
     def _refuse(self, error: PacketError) -> None:

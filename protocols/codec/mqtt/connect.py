@@ -94,7 +94,7 @@ def _read_will(fields: Fields, flags: int, version: int) -> Will:
     properties = read_properties(fields, Place.WILL) if version == V5 else NO_PROPERTIES
     topic = fields.text()
     if not topics.is_name(topic):
-        raise PacketError(Reason.TOPIC_NAME_INVALID, "the will's topic is not a topic name")
+        raise malformed("the will's topic is not a topic name")
     response_topic = properties.response_topic
     if response_topic is not None and not topics.is_name(response_topic):
         raise protocol_error("the response topic is not a topic name")

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from protocols.codec.mqtt.fields import Fields
 from protocols.codec.mqtt.packets import V5, Acknowledgement, Publish
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Place, Properties, read_properties
-from protocols.codec.mqtt.reasons import PacketError, Reason, malformed, protocol_error
+from protocols.codec.mqtt.reasons import malformed, protocol_error
 from router import topics
 
 A = TypeVar("A", bound=Acknowledgement)
@@ -59,7 +59,7 @@ def _read_topic(encoded: bytes) -> str:
     if "\0" in topic:
         raise malformed("the topic holds U+0000")
     if topic and not topics.is_name(topic):
-        raise PacketError(Reason.TOPIC_NAME_INVALID, "the topic is not a topic name")
+        raise malformed("the topic is not a topic name")
     return topic
 
 
@@ -79,7 +79,7 @@ def _read_properties(fields: Fields) -> Properties:
 def _check_alias(properties: Properties, version: int) -> None:
     # 3.3.2.1: an empty topic stands for the one of its alias.
     if version != V5:
-        raise PacketError(Reason.TOPIC_NAME_INVALID, "the topic is empty")
+        raise malformed("the topic is empty")
     if properties.topic_alias is None:
         raise protocol_error("neither a topic nor a topic alias")
 

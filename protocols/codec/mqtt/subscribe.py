@@ -74,7 +74,7 @@ def _filter(fields: Fields, version: int) -> str:
     if version == V5 and topics.is_shared(topic_filter):
         is_valid = topics.is_shared_filter(topic_filter)
     if not is_valid:
-        raise PacketError(Reason.TOPIC_FILTER_INVALID, "a topic filter is not valid")
+        raise malformed("a topic filter is not valid")
     return topic_filter
 
 

@@ -230,18 +230,19 @@ class Broker:
         found = chosen or shared
         return Outcome(Reason.SUCCESS if found else Reason.NO_MATCHING_SUBSCRIBERS, stored)
 
-    def send_retained(self, subscriber: Subscriber, standing: Standing) -> None:
-        """Send a client what is retained for a subscription that it has made, if it may."""
-        now = self._clock()
-        for message in self.retained.matched(standing.bare_filter):
-            if _may_have(subscriber, standing, message):
-                choice = _Choice()
-                choice.add(standing, message)
-                # [MQTT-3.3.1-8]
-                packet = message.packet(
-                    qos=choice.qos, retain=True, now_ms=now, identifiers=choice.identifiers
-                )
-                subscriber.deliver(packet)
+    def send_retained(self, subscriber: Subscriber, standing: Standing, message: Message) -> None:
+        """Send a client what is retained for a subscription that it has made, if it may have it
+        and no newer message of that topic has come since."""
+        is_last = self.retained.get(message.topic) is message
+        if not (is_last and _may_have(subscriber, standing, message)):
+            return
+        choice = _Choice()
+        choice.add(standing, message)
+        # [MQTT-3.3.1-8]
+        packet = message.packet(
+            qos=choice.qos, retain=True, now_ms=self._clock(), identifiers=choice.identifiers
+        )
+        subscriber.deliver(packet)
 
     # -- inside -------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ class Retained:
         clock: ms since 1970.
 
     Attributes:
+        bytes: Those that they take by now.
+        newest: The number of the message that was kept last.
         on_expired: Called with the topic of each message that has expired.
     """
 
@@ -31,9 +33,10 @@ class Retained:
         self._most_bytes = most_bytes
         self._clock = clock
         self._messages: dict[str, Message] = {}
-        self._tree: Tree[Message] = Tree()
+        self._numbers: Tree[tuple[int, Message]] = Tree()
         self._ends: list[tuple[float, str]] = []
         self.bytes = 0
+        self.newest = 0
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -47,7 +50,8 @@ class Retained:
             return False
         self.bytes = size
         self._messages[message.topic] = message
-        self._tree.put(message.topic, message)
+        self.newest += 1
+        self._numbers.put(message.topic, (self.newest, message))
         if message.expires_at_ms < math.inf:
             heapq.heappush(self._ends, (message.expires_at_ms, message.topic))
             self._compact()
@@ -58,7 +62,7 @@ class Retained:
         found = self._messages.pop(topic, None)
         if found is not None:
             self.bytes -= found.size
-            self._tree.remove(topic)
+            self._numbers.remove(topic)
         return found
 
     def get(self, topic: str) -> Message | None:
@@ -66,10 +70,16 @@ class Retained:
         found = self._messages.get(topic)
         return None if found is None or found.is_expired(self._clock()) else found
 
-    def matched(self, topic_filter: str) -> list[Message]:
-        """The messages of all topics that a filter matches, in no order."""
+    def matched(self, topic_filter: str, *, newest: int | None = None) -> list[Message]:
+        """The messages of all topics that a filter matches, in no order.
+
+        Args:
+            newest: Leave out what was kept after that.
+        """
         self.expire()
-        return self._tree.matched(topic_filter)
+        last = self.newest if newest is None else newest
+        found = self._numbers.matched(topic_filter)
+        return [message for number, message in found if number <= last]
 
     def expire(self) -> None:
         """Let go of messages that have expired."""
