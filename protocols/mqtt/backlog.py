@@ -66,3 +66,4 @@ class Backlog:
             self._standing, newest = self._waiting.popleft()
             bare_filter = self._standing.bare_filter
             self._messages = self._broker.retained.matched(bare_filter, newest=newest)
+            self._messages.reverse()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Final
 
 from protocols.mqtt.broker.messages import Message
@@ -71,14 +72,14 @@ class Retained:
         return None if found is None or found.is_expired(self._clock()) else found
 
     def matched(self, topic_filter: str, *, newest: int | None = None) -> list[Message]:
-        """The messages of all topics that a filter matches, in no order.
+        """The messages of all topics that a filter matches, in the order in which they came.
 
         Args:
             newest: Leave out what was kept after that.
         """
         self.expire()
         last = self.newest if newest is None else newest
-        found = self._numbers.matched(topic_filter)
+        found = sorted(self._numbers.matched(topic_filter), key=itemgetter(0))
         return [message for number, message in found if number <= last]
 
     def expire(self) -> None:
