@@ -58,6 +58,7 @@ class Exchange:
         "_jobs",
         "_outbox",
         "_publishing",
+        "_sessions",
         "_state",
         "_subscriptions",
         "_terms",
@@ -78,6 +79,7 @@ class Exchange:
     ) -> None:
         self._terms = terms = sessions.terms
         self.backlog = Backlog(sessions.broker, state)
+        self._sessions = sessions
         self._aliases = IncomingAliases(terms.topic_alias_maximum)
         self._publishing = Publishing(sessions, state.identity, state.rights)
         self._state = state
@@ -135,6 +137,8 @@ class Exchange:
 
     def _forward(self, packet: Publish, receipt: Receipt | None) -> None:
         refused = self._publishing.refusal(packet)
+        if refused is None and not self._sessions.may_send(self._state.id):
+            refused = Reason.QUOTA_EXCEEDED, "too many messages within a second"
         if refused is not None:
             self._writer.refused.append("topic")
             if receipt is not None:

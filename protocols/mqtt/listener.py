@@ -98,6 +98,7 @@ class MqttListener:
         self._crowd = crowd
         self._rate_limit = settings.mqtt.rate_limit
         self._rates = Rates()
+        self.sessions.may_send = self._is_within_rate
         self._servers: list[asyncio.Server | Door] = []
         self._connections: set[MqttConnection] = set()
         self._open = connections
@@ -313,11 +314,14 @@ class MqttListener:
             del self._tasks[job]
 
     async def _answer(self, connection: MqttConnection, request: Request) -> Response:
-        if self._rate_limit and not self._rates.spend(connection.id, self._rate_limit):
+        if not self._is_within_rate(connection.id):
             self.refused(RATE_EXCEEDED)
             error = TooSoonError(RATE_EXCEEDED, retry_after_s=1)
             return refusal(error, request_id=request.request_id)
         return await self._router.dispatch(request)
+
+    def _is_within_rate(self, id: str) -> bool:
+        return not self._rate_limit or self._rates.spend(id, self._rate_limit)
 
     async def _carry_out(self, key: object, request: Request) -> None:
         try:

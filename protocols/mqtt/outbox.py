@@ -173,6 +173,11 @@ class Outbox:
             if not entry.lasts or entry.message.topic in topics:
                 self._drop(entry)
 
+    def unacknowledged(self) -> list[Publish]:
+        """The messages of QoS 1 that the client has not said to have, sent to it or not."""
+        aged = [self._aged(entry) for entry in self._entries.values() if entry.message.qos == 1]
+        return [message for message in aged if message is not None]
+
     def clear(self) -> None:
         """Let go of everything."""
         for entry in list(self._entries.values()):

@@ -17,6 +17,7 @@ from protocols.codec.mqtt.packets import Will
 from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.mqtt.away import Away
 from protocols.mqtt.broker.broker import Broker
+from protocols.mqtt.broker.groups import SharedPublish
 from protocols.mqtt.journal import Journal, SessionDiary
 from protocols.mqtt.room import Bounds, pool_of
 from protocols.mqtt.state import Link, SessionState
@@ -61,6 +62,7 @@ class Sessions:
     Attributes:
         journal: Where the sessions are written down; None for nowhere.
         is_restored: Whether those that were written down before are back.
+        may_send: Whether the session of an id may send one more message within this second.
         on_will: Called with each will that is to be carried out.
         on_earlier: Called when `deadline` has come nearer.
         on_end: Each is called with a session that is over.
@@ -76,6 +78,7 @@ class Sessions:
     ) -> None:
         self.terms = terms
         self.broker = broker
+        self.may_send: Callable[[str], bool] = lambda _id: True
         self.on_will: Callable[[SessionState, Will], None] = lambda _state, _will: None
         self.on_earlier: Callable[[], None] = lambda: None
         self.on_dropped: Callable[[], None] = lambda: None
@@ -174,6 +177,7 @@ class Sessions:
             state.link.end(Reason.ADMINISTRATIVE_ACTION, "the session has ended")
             state.link.wake()
         self._carry_out_will(state)
+        self._pass_on(state)
         state.outbox.clear()
         if state.is_counted:
             self._kept[state.owner] -= 1
@@ -256,6 +260,11 @@ class Sessions:
             state.on_change = partial(self.journal.changed, state)
             state.outbox.diary = SessionDiary(self.journal, state)
             state.inbox.on_received = partial(self.journal.received, state)
+
+    def _pass_on(self, state: SessionState) -> None:
+        for message in state.outbox.unacknowledged():
+            if isinstance(message, SharedPublish):
+                self.broker.pass_on(message)
 
     def _dropped(self, state: SessionState) -> None:
         self.on_dropped()

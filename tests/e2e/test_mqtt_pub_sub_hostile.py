@@ -105,6 +105,20 @@ async def test_who_reads_slowly_gets_all_that_is_retained(qos: int) -> None:
             assert got == [f"r/{each}" for each in range(number)]
 
 
+async def test_a_flood_of_messages_is_bounded_by_the_rate() -> None:
+    async with (
+        listening(settings(rate_limit=20)) as served,
+        client(served.port, client_id="flood") as flood,
+        client(served.port, client_id="good") as good,
+    ):
+        assert await subscribe(good, "f") == (0,)
+        reasons = [await published(flood, "f") for _ in range(200)]
+        assert reasons.count(0) >= 20
+        assert Reason.QUOTA_EXCEEDED in reasons
+        assert len(await messages(good, reasons.count(0))) == reasons.count(0)
+        await works(served.port)
+
+
 @pytest.mark.parametrize("version", BOTH)
 async def test_thousands_of_levels_are_refused(version: int) -> None:
     deep = ["/" * 65_535, "+/" * 32_767, "a/" * 32_766 + "#"]

@@ -6,11 +6,12 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
 import structlog
 
 from protocols.codec.mqtt.packets import Publish
 from protocols.codec.mqtt.reasons import Reason
-from protocols.mqtt.broker.groups import Group
+from protocols.mqtt.broker.groups import Group, SharedPublish
 from protocols.mqtt.broker.messages import Message
 from protocols.mqtt.broker.retained import Retained
 from protocols.mqtt.broker.standing import Standing
@@ -216,8 +217,10 @@ class Broker:
             stored = self._store(message) if on_disk else None
         chosen, shared = self._chosen(message)
         now = self._clock()
+        for sharer in shared:
+            self._share(message, sharer, now)
         packets: dict[tuple[int, bool, tuple[int, ...]], Publish] = {}
-        for subscriber, choice in [*chosen.items(), *shared]:
+        for subscriber, choice in chosen.items():
             form = (choice.qos, choice.retain, choice.identifiers)
             packet = packets.get(form)
             if packet is None:
@@ -229,6 +232,23 @@ class Broker:
             subscriber.flush()
         found = chosen or shared
         return Outcome(Reason.SUCCESS if found else Reason.NO_MATCHING_SUBSCRIBERS, stored)
+
+    def pass_on(self, message: SharedPublish) -> None:
+        """Give a message to another member of a group: the session of the one that had it has
+        ended, and it was not acknowledged.
+
+        Source: MQTT 5, 4.8.2, for QoS 1.
+        """
+        place = self._places.get(message.topic_filter)
+        group = None if place is None else place.groups.get(message.group)
+        if group is None:
+            return
+        sharer = group.next(lambda each: each.subscriber.rights.may_subscribe(message.topic_filter))
+        if sharer is not None:
+            qos = min(message.qos, sharer.standing.qos)
+            fresh = msgspec.structs.replace(message, qos=qos, packet_id=0, dup=False)
+            sharer.subscriber.deliver(fresh)
+            sharer.subscriber.flush()
 
     def send_retained(self, subscriber: Subscriber, standing: Standing, message: Message) -> None:
         """Send a client what is retained for a subscription that it has made, if it may have it
@@ -246,6 +266,25 @@ class Broker:
 
     # -- inside -------------------------------------------------------------------------
 
+    def _share(self, message: Message, sharer: _Sharer, now: float) -> None:
+        standing = sharer.standing
+        choice = _Choice()
+        choice.add(standing, message)
+        packet = message.packet(
+            qos=choice.qos, retain=choice.retain, now_ms=now, identifiers=choice.identifiers
+        )
+        shared = SharedPublish(
+            topic=packet.topic,
+            payload=packet.payload,
+            qos=packet.qos,
+            retain=packet.retain,
+            properties=packet.properties,
+            group=standing.group,
+            topic_filter=standing.bare_filter,
+        )
+        sharer.subscriber.deliver(shared)
+        sharer.subscriber.flush()
+
     def _retain(self, message: Message) -> bool:
         # [MQTT-3.3.1-6], [MQTT-3.3.1-7]: an empty payload removes, and is not kept itself.
         if message.payload:
@@ -262,12 +301,10 @@ class Broker:
         if self._shelf is not None:
             self._shelf.drop(topic)
 
-    def _chosen(
-        self, message: Message
-    ) -> tuple[dict[Subscriber, _Choice], list[tuple[Subscriber, _Choice]]]:
+    def _chosen(self, message: Message) -> tuple[dict[Subscriber, _Choice], list[_Sharer]]:
         # Collected before anything is sent: a client that is cut off leaves its places.
         chosen: dict[Subscriber, _Choice] = {}
-        shared: list[tuple[Subscriber, _Choice]] = []
+        shared: list[_Sharer] = []
         for place in self._places.matching(message.topic):
             for subscriber, standing in place.standings.items():
                 if _may_have(subscriber, standing, message):
@@ -275,9 +312,7 @@ class Broker:
             for group in place.groups.values():
                 sharer = group.next(lambda each: _may_have(each.subscriber, each.standing, message))
                 if sharer is not None:
-                    choice = _Choice()
-                    choice.add(sharer.standing, message)
-                    shared.append((sharer.subscriber, choice))
+                    shared.append(sharer)
         return chosen, shared
 
 

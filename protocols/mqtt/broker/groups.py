@@ -6,6 +6,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from protocols.codec.mqtt.packets import Publish
+
+
+class SharedPublish(Publish, frozen=True, kw_only=True):
+    """A message as a member of a group gets it: `$share/<group>/<topic_filter>`."""
+
+    group: str
+    topic_filter: str
+
 
 class Member(Protocol):
     """A client of a group."""

@@ -258,6 +258,47 @@ class TestOptions:
         assert flags == [as_published, False]
 
 
+class TestSharing:
+    def test_what_a_member_leaves_unacknowledged_goes_to_another(self, house: House) -> None:
+        one, other = (house.client(name, V5, "$share/g/a/#") for name in "12")
+        sender = house.client("3")
+        for number in range(4):
+            publish(sender, f"a/{number}", qos=1)
+        first, second = one.received()
+        assert isinstance(first, Publish)
+        one.send(Puback(packet_id=first.packet_id))
+        assert len(other.received()) == 2
+        one.session.lost()
+        got = other.received()
+        assert [(p.topic, p.qos, p.dup) for p in got if isinstance(p, Publish)] == [
+            (second.topic, 1, False)  # type: ignore[union-attr]
+        ]
+
+    def test_it_waits_for_a_member_whose_session_waits(self, house: House) -> None:
+        kept = Properties(session_expiry_interval=100)
+        one = house.client("1", V5, "$share/g/a", properties=kept)
+        other = house.client("2", V5, "$share/g/a")
+        publish(house.client("3"), "a", qos=1)
+        one.session.lost()
+        assert not other.received()
+        (state,) = [each for each in house.sessions._states.values() if each.client_id == "1"]
+        house.sessions.end(state)
+        assert summary(other.received()) == ["Publish a QoS 1"]
+
+    @pytest.mark.parametrize("qos", [0, 2])
+    def test_other_qos_are_not_given_to_another(self, house: House, qos: int) -> None:
+        one, other = (house.client(name, V5, "$share/g/a") for name in "12")
+        publish(house.client("3"), "a", qos=qos)
+        one.session.lost()
+        assert not other.received()
+
+    def test_with_nobody_left_it_is_gone(self, house: House) -> None:
+        one = house.client("1", V5, "$share/g/a")
+        publish(house.client("3"), "a", qos=1)
+        one.session.lost()
+        assert len(house.sessions.broker) == 0
+
+
 class TestRetained:
     @pytest.mark.parametrize("version", BOTH)
     @pytest.mark.parametrize("topic_filter", ["a/b", "a/+", "#"])
