@@ -22,7 +22,7 @@ from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
 from protocols.codec.mqtt.stream import Decoder
 from protocols.mqtt import handshake
-from protocols.mqtt.aliases import OutgoingAliases
+from protocols.mqtt.attaching import attach
 from protocols.mqtt.exchange import Exchange
 from protocols.mqtt.inbox import Answer
 from protocols.mqtt.job import Job, Storing
@@ -43,9 +43,6 @@ PACKETS_PER_TURN: Final = 128
 
 CONNECT_HEADER: Final = 0x10
 """The byte that every connection begins with: [MQTT-3.1.0-1]."""
-
-_ANY_NUMBER: Final = 65_535
-"""The Receive Maximum of a client that names none (MQTT 5, 3.1.2.11.3), and of MQTT 3.1.1."""
 
 _ORDERLY: Final = frozenset({Reason.SESSION_TAKEN_OVER, Reason.SERVER_SHUTTING_DOWN})
 
@@ -365,26 +362,13 @@ class Session:
             self._sessions, self._state, self._writer, self.connection, self.jobs
         )
         self._writer.send(msgspec.structs.replace(knock.connack, session_present=is_present))
-        self._attach(packet)
+        attach(self._state, packet, self._terms, self._writer, self._promise)
         if is_present:
             self._exchange.following.go_on()
 
     def _promise(self, packet: Answer) -> None:
         self.is_promising = True
         self._writer.send(packet)
-
-    def _attach(self, packet: Connect) -> None:
-        writer, state, properties = self._writer, self._state, packet.properties
-        most = min(properties.topic_alias_maximum or 0, self._terms.topic_alias_maximum)
-        writer.aliases = OutgoingAliases(most) if most else None
-        if packet.version != V5:
-            state.inbox.attach(self._promise, receive_maximum=None)
-            state.outbox.attach(writer.deliver, receive_maximum=_ANY_NUMBER)
-            return
-        writer.tells_problems = properties.request_problem_information != 0
-        state.inbox.attach(self._promise, receive_maximum=self._terms.receive_maximum)
-        receive_maximum = properties.receive_maximum or _ANY_NUMBER
-        state.outbox.attach(writer.deliver, receive_maximum=receive_maximum)
 
     def _on_pingreq(self, _packet: Pingreq) -> None:
         self._writer.send(Pingresp())
