@@ -52,7 +52,15 @@ class _Counts(Collector):
             self._observer.requests_waiting(),
         )
         yield from self._connections()
+        yield from self._sessions()
         yield self._audit()
+
+    def _sessions(self) -> Iterable[Metric]:
+        kept, waiting_bytes = self._observer.waiting_sessions()
+        yield _gauge("trivium_mqtt_sessions", "MQTT sessions that outlive connections.", kept)
+        yield _gauge(
+            "trivium_mqtt_queued_bytes", "Bytes of messages that wait in these.", waiting_bytes
+        )
 
     def _audit(self) -> Metric:
         entries = CounterMetricFamily(

@@ -53,6 +53,7 @@ class Observer:
         self.opened_in_all: dict[Wire, int] = {}
         self.refusals: dict[tuple[Wire, str], int] = {}
         self.audited: Callable[[], Mapping[str, int]] = dict
+        self.waiting_sessions: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self._cells: dict[tuple[str, str, str, int], Times] = {}
         self._table: ActionTable | None = None
         self._admission: Admission | None = None

@@ -207,6 +207,8 @@ class Wires:
             twins=core.twins,
         )
         self.restoring = Restoring(self.mqtt.sessions, core.journal, topics)
+        sessions = self.mqtt.sessions
+        core.observer.waiting_sessions = lambda: (sessions.kept, sessions.queued_bytes)
         self.mqtt.sessions.is_restored = False
         core.memberships.watch(self.mqtt.sessions.changed)
 

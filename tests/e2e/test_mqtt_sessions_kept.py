@@ -35,7 +35,7 @@ from tests.e2e.test_mqtt_sessions import PLACE, SUBSCRIBE, Device, ask, write
 from tests.e2e.test_mqtt_sessions import V5 as PAHO_V5
 from tests.e2e.test_mqtt_sessions import V311 as PAHO_V311
 from tests.support.mqtt_client import BOTH, REQUEST, RESPONSE
-from tests.support.mqtt_wire import RawClient, raw
+from tests.support.mqtt_wire import RawClient, raw, run
 from tests.support.server import Server, start
 
 END: dict[str, Callable[[Server], object]] = {"stopped": Server.stop, "killed": Server.kill}
@@ -242,3 +242,26 @@ async def publish_until_cut(server: Server, number: int, acknowledged: list[str]
                         return number
                 acknowledged.append(str(number))
     return number
+
+
+@pytest.mark.needs("mosquitto_sub", "mosquitto_pub")
+@pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
+async def test_what_clients_publish_waits_for_mosquitto_over_a_kill(
+    tmp_path: Path, version: str
+) -> None:
+    pub_sub = {"TRIVIUM__MQTT__ALLOW_PUB_SUB": "true"}
+    lasting = ["mosquitto_sub", "-V", version, "-i", "waiting", "-c", "-q", "2", "-t", "a/#"]
+    first = await asyncio.to_thread(start, tmp_path, environment=pub_sub)
+    port = ["-p", str(first.mqtt_port)]
+    assert (await run(*lasting, *port, "-E"))[0] == 0
+    for number in range(3):
+        sending = ["mosquitto_pub", *port, "-V", version, "-q", str(min(number + 1, 2))]
+        assert (await run(*sending, "-t", f"a/{number}", "-m", str(number)))[0] == 0
+    await asyncio.to_thread(first.kill)
+    second = await asyncio.to_thread(start, tmp_path, environment=pub_sub)
+    try:
+        port = ["-p", str(second.mqtt_port)]
+        code, out, err = await run(*lasting, *port, "-C", "3", "-W", "8")
+        assert (code, out.split(), err) == (0, ["0", "1", "2"], "")
+    finally:
+        await asyncio.to_thread(second.stop)

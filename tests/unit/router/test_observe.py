@@ -104,6 +104,12 @@ def test_connections_come_and_go(observer: Observer) -> None:
     assert shown['trivium_connections_opened_total{wire="mqtt"}'] == 2
 
 
+def test_sessions_that_wait_are_shown(observer: Observer) -> None:
+    observer.waiting_sessions = lambda: (3, 4_000)
+    shown = samples(observer)
+    assert (shown["trivium_mqtt_sessions"], shown["trivium_mqtt_queued_bytes"]) == (3, 4_000)
+
+
 def test_refusals_are_counted_by_reason(observer: Observer) -> None:
     observer.refused("http", "network.http.too_slow")
     observer.refused("http", "network.http.too_slow")
