@@ -24,6 +24,7 @@ from protocols.codec.mqtt.packets import (
     Subscription,
     Will,
 )
+from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
 from router.envelope import JsonObject
 from storage.contract import Author
@@ -212,6 +213,32 @@ class TestChanges:
                         await asyncio.sleep(0.05)
 
 
+class TestAway:
+    async def test_rights_count_for_who_is_away(self, server: Server) -> None:
+        one = await allow(server, "one", role(subscribe=["a/#"]))
+        given: dict[str, Any] = {
+            "client_id": "device-of-one",
+            "username": "one",
+            "password": one["password"].encode(),
+            "clean_start": False,
+            "properties": Properties(session_expiry_interval=1_000),
+        }
+        async with client(server.mqtt_port, **given) as wire:
+            asked = Subscription(topic_filter="a/#", qos=1)
+            await wire.send(Subscribe(packet_id=1, subscriptions=(asked,)))
+            assert isinstance(await wire.receive(), Suback)
+        async with device(server, ROOT) as root:
+            assert await root.publish("a/1") == 0
+            roles = server.core.register.roles
+            await roles.write("create_or_replace", "one", role(subscribe=["b/#"]), BY)
+            assert await root.publish("a/2") == Reason.NO_MATCHING_SUBSCRIBERS
+            await roles.write("create_or_replace", "one", role(subscribe=["#"]), BY)
+            assert await root.publish("a/3") == 0
+        async with client(server.mqtt_port, **given) as wire:
+            back = Device(wire)
+            assert [(await back.message())[0] for _ in range(2)] == ["a/1", "a/3"]
+
+
 class TestKept:
     async def test_what_was_acknowledged_is_there_after_kill_9(self, tmp_path: Path) -> None:
         running = start(tmp_path, environment=OPEN)
@@ -242,5 +269,36 @@ class TestKept:
                 got = dict([await two.message() for _ in range(149)])
                 expected = {f"kept/{n % 150}": b"%d" % n for n in range(1, 200) if n != 150}
                 assert got == expected
+        finally:
+            again.stop()
+
+    @pytest.mark.parametrize("version", BOTH)
+    async def test_a_session_that_waits_gets_what_its_filters_match_after_kill_9(
+        self, tmp_path: Path, version: int
+    ) -> None:
+        stay: dict[str, Any] = {"clean_start": False}
+        if version == V5:
+            stay["properties"] = Properties(session_expiry_interval=1_000)
+        running = start(tmp_path, environment=OPEN)
+        try:
+            async with client(running.mqtt_port, version, client_id="away", **stay) as one:
+                asked = Subscription(topic_filter="a/+/#", qos=1)
+                await one.send(Subscribe(packet_id=1, subscriptions=(asked,)))
+                assert isinstance(await one.receive(), Suback)
+            async with client(running.mqtt_port, client_id="sender") as other:
+                for number in range(20):
+                    assert await Device(other).publish(f"a/{number}", b"1") == 0
+            running.kill()
+        finally:
+            running.kill()
+        again = start(tmp_path, environment=OPEN)
+        try:
+            async with client(again.mqtt_port, client_id="sender") as other:
+                assert await Device(other).publish("a/20", b"2") == 0
+                assert await Device(other).publish("b/1") == Reason.NO_MATCHING_SUBSCRIBERS
+            async with client(again.mqtt_port, version, client_id="away", **stay) as one:
+                got = [await one.receive() for _ in range(21)]
+                topics = [packet.topic for packet in got if isinstance(packet, Publish)]
+                assert topics == [f"a/{number}" for number in range(21)]
         finally:
             again.stop()
