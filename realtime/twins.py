@@ -74,12 +74,13 @@ class _Twin:
         self.state = None if document is None else _state(document)
         self.incarnation = "" if document is None else document.incarnation
 
-    def is_older(self, document: Document) -> bool:
-        """Whether the asset was this before it was what is known of it."""
+    def knows(self, document: Document, *, is_gone: bool) -> bool:
+        """Whether the asset was this, or lost this, by the time that what is known of it was so."""
         if self.state is None or document.incarnation != self.incarnation:
             return False
         known = self.state["_version"]
-        return isinstance(known, int) and document.version < known
+        assert isinstance(known, int)
+        return document.version < known + (not is_gone)
 
 
 class Twins:
@@ -88,8 +89,8 @@ class Twins:
     Args:
         ask: Dispatches a request in the name of a connection.
         find: Finds the action that rights are about.
-        check_s: Seconds between two comparisons of what is followed with the store: it finds what
-            went with its collection, and what other routers wrote.
+        check_s: Seconds between two comparisons of what is followed with the store: they find what
+            went with its collection.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Twins:
         self._check_s = check_s
         self._twins: dict[Asset, _Twin] = {}
         self._followed: dict[str, set[Asset]] = {}
+        self._hinted: set[Asset] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._checking: asyncio.Task[None] | None = None
         self._is_review_due = False
@@ -150,17 +152,26 @@ class Twins:
         """A write is acknowledged; a `storage.contract.Listener`."""
         if write.collection != ASSETS or not self._twins:
             return
-        twin = self._twins.get(Asset(write.index, written.id))
-        if twin is not None:
-            document = Document(
-                id=written.id,
-                version=written.version,
-                source=written.source,
-                incarnation=written.incarnation,
-            )
-            # The store may have shown it before it tells of it.
-            if not twin.is_older(document):
-                self._tell(twin, None if write.verb == "delete" else document)
+        asset = Asset(write.index, written.id)
+        twin = self._twins.get(asset)
+        if twin is None:
+            return
+        if not written.incarnation:
+            # Told from the feed, which may be behind what the store shows: look there.
+            if asset not in self._hinted:
+                self._hinted.add(asset)
+                self._run(self._look(asset))
+            return
+        document = Document(
+            id=written.id,
+            version=written.version,
+            source=written.source,
+            incarnation=written.incarnation,
+        )
+        # The store may have shown it before it tells of it.
+        is_gone = write.verb == "delete"
+        if not twin.knows(document, is_gone=is_gone):
+            self._tell(twin, None if is_gone else document)
 
     def leave_all(self, connection: str) -> None:
         """Tell a connection nothing any more."""
@@ -187,12 +198,7 @@ class Twins:
             if twin.is_known:
                 by_engine.setdefault(asset.engine, []).append(asset)
         for engine, assets in by_engine.items():
-            there = [asset for asset in assets if asset in self._twins]
-            for asset, document in (await self._stored(engine, there)).items():
-                twin_now = self._twins.get(asset)
-                state = None if document is None else _state(document)
-                if twin_now is not None and twin_now.state != state:
-                    self._tell(twin_now, document)
+            await self._compare(engine, assets)
 
     # -- inside -------------------------------------------------------------------------
 
@@ -266,6 +272,19 @@ class Twins:
     def _tell(self, twin: _Twin, document: Document | None) -> None:
         twin.learn(document)
         self._deliveries.send(PIPES, [twin.channel], _GONE if twin.state is None else twin.state)
+
+    async def _look(self, asset: Asset) -> None:
+        # What is told from here on is not seen by this reading for sure.
+        self._hinted.discard(asset)
+        await self._compare(asset.engine, [asset])
+
+    async def _compare(self, engine: str, assets: Sequence[Asset]) -> None:
+        there = [asset for asset in assets if asset in self._twins]
+        for asset, document in (await self._stored(engine, there)).items():
+            twin = self._twins.get(asset)
+            state = None if document is None else _state(document)
+            if twin is not None and twin.state != state:
+                self._tell(twin, document)
 
     async def _stored(
         self, engine: str, assets: Sequence[Asset]

@@ -15,5 +15,5 @@ class TwinSettings(Section):
         30.0,
         gt=0,
         description="Seconds between two comparisons of what is followed with the store; so long "
-        "what went with its whole collection, or what another router wrote, may go unnoticed.",
+        "what went with its whole collection may go unnoticed.",
     )

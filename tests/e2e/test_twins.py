@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ from protocols.codec.mqtt.properties import Properties
 from storage.contract import Author, Write, Written
 from tests.support import mqtt_wire
 from tests.support.mqtt_wire import RawClient
+from tests.support.opensearch import OpenSearchServer
 from tests.support.people import add_user, peopled, settings
-from tests.support.server import start
+from tests.support.server import Server as Program
+from tests.support.server import serving, start
 from tests.support.websocket import until
 from tests.support.wires import WebSocketWire
 from trivium import App
@@ -264,7 +266,10 @@ class TestNothingIsStale:
                 await subscribe(client, TOPIC)
                 assert await n_of(client, retain=True) == 2
                 now = await server.core.storage.get("fleet", "assets", "Truck-1")
-                late = Written(id="Truck-1", version=1, source={}, incarnation=now.incarnation)
+                late = [
+                    Written(id="Truck-1", version=n, source={}, incarnation=now.incarnation)
+                    for n in (1, 2)
+                ]
                 write = Write(
                     verb="update",
                     index="fleet",
@@ -273,7 +278,8 @@ class TestNothingIsStale:
                     content={},
                     author=Author(),
                 )
-                twins.written(write, late)
+                for written in late:
+                    twins.written(write, written)
                 await nothing_more(client)
 
     async def test_a_client_that_was_away_is_told_when_it_is_back(self, tmp_path: Path) -> None:
@@ -315,6 +321,43 @@ class TestNothingIsStale:
                 assert await n_of(client, retain=True) == 5
         finally:
             server.kill()
+
+
+@pytest.fixture
+def both(tmp_path: Path, opensearch: OpenSearchServer) -> Iterator[list[Program]]:
+    """Two routers with twins on one OpenSearch, which don't compare with it by themselves."""
+    opensearch.wipe()
+    environment = {"TRIVIUM__TWINS__ENABLED": "true", "TRIVIUM__TWINS__CHECK_S": "600"}
+    arguments = ("--storage", f"opensearch:{opensearch.url}")
+    with ExitStack() as stack:
+        started = []
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            router = serving(tmp_path / name, arguments=arguments, environment=environment)
+            started.append(stack.enter_context(router))
+        yield started
+
+
+@pytest.mark.needs("opensearch")
+async def test_what_another_router_writes_is_told(
+    both: list[Program],
+) -> None:
+    first, second = both
+    wire = await WebSocketWire(second.port).open()
+    asset = {"controller": "device-manager/asset", "index": "fleet"}
+    engine = {"controller": "device-manager/engine", "action": "create", "index": "fleet"}
+    assert (await wire.ask(engine))["status"] == 200
+    assert (await wire.ask({**asset, "action": "create", "body": ASSET}))["status"] == 200
+    async with mqtt_wire.client(first.mqtt_port) as client:
+        assert await subscribe(client, TOPIC) == (0,)
+        assert await n_of(client, retain=True) == 1
+        for n in (2, 3):
+            update = {"action": "update", "_id": "Truck-1", "body": {"metadata": {"n": n}}}
+            assert (await wire.ask({**asset, **update}))["status"] == 200
+            assert await n_of(client) == n
+        assert (await wire.ask({**asset, "action": "delete", "_id": "Truck-1"}))["status"] == 200
+        assert await told(client) is None
+    await wire.close()
 
 
 async def test_a_pipe_may_hide_what_is_in_it(tmp_path: Path) -> None:
