@@ -11,7 +11,7 @@ import sys
 
 from tests.support.opensearch import is_there
 
-PARTS = ("core", "store", "search", "realtime", "topics", "wires", "opensearch")
+PARTS = ("core", "store", "fields", "search", "realtime", "topics", "wires", "opensearch")
 
 
 def main() -> int:

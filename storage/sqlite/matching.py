@@ -21,47 +21,65 @@ _CHEAP: Final = (Terms, Range, Prefix, AnyWord, Phrase)
 class Matching:
     """Finds the documents that match a bound query, in the table `temp.matched`.
 
+    What the index alone can tell is asked of it set by set, the smallest first, so that no more
+    than the documents of that one are ever held; see `storage.sqlite.select.is_set`.
+
     Attributes:
         where: The condition for them over `documents_n AS d`, once they are found.
     """
 
     def __init__(self, query: Query, collection: Collection) -> None:
+        musts = [each for each in _musts(query) if not isinstance(each, MatchAll)]
         self._number = collection.number
-        self._musts = [each for each in _musts(query) if not isinstance(each, MatchAll)]
-        self._collection = collection
-        self._sets = [
-            (each, Condition.of_set(each, collection)) for each in self._musts if is_set(each)
-        ]
+        self._sets = [(m, Condition.of_set(m, collection)) for m in musts if is_set(m)]
+        nots = [_excluded(each) for each in musts]
+        self._nots = [Condition.of_set(each, collection) for each in nots if each is not None]
+        rest = [m for m, no in zip(musts, nots, strict=True) if no is None and not is_set(m)]
+        self._rest = Condition(Bool(must=tuple(rest)), collection)
+        self._has_rest = bool(rest)
+        self._needs_documents = not self._sets or any(map(_looks_at_documents, rest))
         self._whole = Condition(query, collection)
-        self.is_everything = not self._musts
-        self.where = "1" if self.is_everything else "d.doc IN (SELECT doc FROM temp.matched)"
+        self._is_everything = not musts
+        self.where = "1" if self._is_everything else "d.doc IN (SELECT doc FROM temp.matched)"
 
     def find(self, connection: apsw.Connection) -> int:
         """Find them; how many there are."""
-        if self.is_everything:
+        if self._is_everything:
             return int(connection.execute(f"SELECT count(*) FROM documents_{self._number}").get)
         connection.execute("CREATE TEMP TABLE IF NOT EXISTS matched (doc INTEGER PRIMARY KEY)")
         connection.execute("DELETE FROM temp.matched")
-        sql, arguments = self._select(connection)
-        connection.execute(f"INSERT OR IGNORE INTO temp.matched {sql}", arguments)
+        if self._needs_documents:
+            sql = f"SELECT d.doc FROM documents_{self._number} AS d WHERE {self._whole.sql}"
+            connection.execute(f"INSERT INTO temp.matched {sql}", self._whole.arguments)
+        else:
+            self._narrow(connection)
         return int(connection.execute("SELECT count(*) FROM temp.matched").get)
 
-    def _select(self, connection: apsw.Connection) -> tuple[str, list[object]]:
-        if not self._sets or any(map(_looks_at_documents, self._musts)):
-            table = f"documents_{self._number}"
-            return f"SELECT d.doc FROM {table} AS d WHERE {self._whole.sql}", self._whole.arguments
-        first, smallest = self._smallest(connection)
-        others = tuple(each for each in self._musts if each is not first)
-        rest = Condition(Bool(must=others), self._collection)
-        sql = f"SELECT d.doc FROM ({smallest.sql}) AS d WHERE {rest.sql}"
-        return sql, [*smallest.arguments, *rest.arguments]
+    def _narrow(self, connection: apsw.Connection) -> None:
+        first, *others = self._by_size(connection)
+        # In the order of their numbers, or the table would be built all over the place.
+        sql = f"INSERT OR IGNORE INTO temp.matched {first.sql} ORDER BY doc"
+        connection.execute(sql, first.arguments)
+        for sign, conditions in (("NOT IN", others), ("IN", self._nots)):
+            for each in conditions:
+                connection.execute(
+                    f"DELETE FROM temp.matched WHERE doc {sign} (SELECT s.doc FROM ({each.sql})"
+                    " AS s WHERE +s.doc IN (SELECT doc FROM temp.matched))",
+                    each.arguments,
+                )
+        if self._has_rest:
+            sql = f"DELETE FROM temp.matched AS d WHERE NOT ({self._rest.sql})"
+            connection.execute(sql, self._rest.arguments)
 
-    def _smallest(self, connection: apsw.Connection) -> tuple[Query, Condition]:
-        cheap = [pair for pair in self._sets if isinstance(pair[0], _CHEAP)]
-        if len(cheap) < 2:
-            return (cheap or self._sets)[0]
-        sizes = [_size(connection, condition) for _, condition in cheap]
-        return cheap[sizes.index(min(sizes))]
+    def _by_size(self, connection: apsw.Connection) -> list[Condition]:
+        """The sets, the smallest first, those that aren't looked at last."""
+        sizes = {
+            at: _size(connection, condition)
+            for at, (query, condition) in enumerate(self._sets)
+            if len(self._sets) > 1 and isinstance(query, _CHEAP)
+        }
+        ranked = sorted(range(len(self._sets)), key=lambda at: sizes.get(at, _LOOKED_AT + 1))
+        return [self._sets[at][1] for at in ranked]
 
 
 def _size(connection: apsw.Connection, condition: Condition) -> int:
@@ -76,8 +94,17 @@ def _musts(query: Query) -> Iterator[Query]:
         return
     for each in query.must:
         yield from _musts(each)
-    if query.must_not or query.minimum:
-        yield Bool(must_not=query.must_not, should=query.should, minimum=query.minimum)
+    for each in query.must_not:
+        yield Bool(must_not=(each,))
+    if query.minimum:
+        yield Bool(should=query.should, minimum=query.minimum)
+
+
+def _excluded(query: Query) -> Query | None:
+    """The set that must not hold a document, if that is all that is asked."""
+    if isinstance(query, Bool) and not query.must and not query.minimum:
+        return query.must_not[0] if len(query.must_not) == 1 and is_set(query.must_not[0]) else None
+    return None
 
 
 def _looks_at_documents(query: Query) -> bool:

@@ -6,8 +6,9 @@ Where that can't be done (None) the page is cut out of all that matches: see `Hi
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Final, NamedTuple
 
 import apsw
@@ -70,7 +71,7 @@ class Pages:
     def page(self, connection: apsw.Connection, total: int) -> list[Placed] | None:
         """The page, of so many matches."""
         search = self._search
-        if all(key.field == ID for key in search.sort):
+        if not search.sort or (search.sort[0].field == ID and len(search.sort) == 1):
             return self._by_id(connection, total)
         key = search.sort[0]
         field = self._collection.fields.get(key.field)
@@ -95,8 +96,7 @@ class Pages:
             f" ORDER BY d.id {'DESC' if key.descending else 'ASC'} LIMIT ? OFFSET ?",
             (*more, self._search.size, self._search.offset),
         )
-        values = len(self._search.sort)
-        return [Placed(doc, own, [own] * values) for doc, own in rows]
+        return [Placed(doc, own, [own] if self._search.sort else []) for doc, own in rows]
 
     def _by_value(self, connection: apsw.Connection, field: int, total: int) -> list[Placed] | None:
         search = self._search
@@ -104,14 +104,20 @@ class Pages:
         chosen = self._walk(connection, field, needed, _MOST)
         if chosen is None or len(chosen) < min(needed, total):
             return None  # too many are alike, or those without the field are on the page
-        ids = self._ids(connection, chosen)
+        groups = deque(list(docs) for _, docs in groupby(chosen, key=chosen.__getitem__))
+        # Those before the page needn't be in order among themselves.
+        start = search.offset
+        while groups and len(groups[0]) <= start:
+            start -= len(groups.popleft())
+        ids = self._ids(connection, chain.from_iterable(groups))
         leaf = self._collection.mapping.leaf(search.sort[0].field)
         is_flag = leaf is not None and leaf.kind == "boolean"
         placed: list[Placed] = []
-        for value, docs in groupby(chosen, key=chosen.__getitem__):
+        for docs in groups:
+            value = chosen[docs[0]]
             told = bool(value) if is_flag else value
             placed += sorted((Placed(doc, ids[doc], [told]) for doc in docs), key=_id_of)
-        return placed[search.offset : needed]
+        return placed[start : start + search.size]
 
     def _by_values(
         self, connection: apsw.Connection, field: int, total: int
