@@ -26,7 +26,7 @@ from tests.support.opensearch import OpenSearchServer
 from tests.support.raw_searches import BAD, RawIndex, comparable
 from tests.support.stores import TARGET, a_write, new_store
 
-EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "25"))
 
 
 @pytest.fixture(scope="module")
