@@ -1,6 +1,6 @@
 """`make bench`: core, store, searches, subscriptions and topics alone, then requests on every wire.
 
-python -m bench [core|store|search|realtime|topics|wires|opensearch] [their flags]
+python -m bench [core|store|fields|search|realtime|topics|wires|opensearch] [their flags]
 Without a part all run, OpenSearch only where it is installed (tests/setup/opensearch).
 """
 

@@ -1,7 +1,8 @@
 """Any documents, any search: the engines answer as OpenSearch does when it is asked itself.
 
 The same few each time; with ORACLE_EXAMPLES so many, drawn anew, so that it finds what nobody
-thought of (2000 are the whole proof). What it found becomes a case of tests/contract/storage.
+thought of (2000 are the whole proof, and longer than a test may take:
+`-o faulthandler_timeout=0`). What it found becomes a case of tests/contract/storage.
 """
 
 from __future__ import annotations
