@@ -85,6 +85,7 @@ class Streams:
                 ),
                 aliases=(("realtime", "subscribe"),),
                 is_bare=True,
+                media=("text/event-stream",),
                 result="Server-sent events: first `subscribed` with `{roomId, channel, feed, "
                 "seq}`, then notifications with `<feed>:<seq>` as id, so that `Last-Event-ID` "
                 "goes on from there; `end` with `{reason}` where the router ends it.",

@@ -69,6 +69,7 @@ class Action:
         is_guarded: It writes one document, through `controllers.writes`, so that it takes
             `ifVersion` (If-Match) and `idempotencyKey`.
         is_bare: Its result is sent as it is, without the envelope.
+        media: Content types of the answer, if it isn't always JSON.
         documents: How its documents are seen by events that are the same for many actions
             (`generic:document:*`); None if it has no part in them.
         is_unserved: Known by name and always refused, so that clients learn why; the public API
@@ -91,6 +92,7 @@ class Action:
     order_key: OrderKey | None = None
     is_guarded: bool = False
     is_bare: bool = False
+    media: tuple[str, ...] = ("application/json",)
     documents: DocumentEvents | None = None
     is_unserved: bool = False
     before_event: str = field(init=False)

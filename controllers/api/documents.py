@@ -59,6 +59,7 @@ class ApiDocuments:
                 result="The document itself.",
                 errors=refused,
                 is_bare=True,
+                media=("application/json", "application/yaml"),
             ),
             Action(
                 controller="server",
@@ -71,6 +72,7 @@ class ApiDocuments:
                 result="The document itself.",
                 errors=refused,
                 is_bare=True,
+                media=("application/json", "application/yaml"),
             ),
         )
 

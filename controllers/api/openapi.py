@@ -188,7 +188,7 @@ def _responses(action: Action) -> JsonObject:
     }
     if action.is_bare:
         success = result
-    responses: JsonObject = {"200": _response("Done.", success)}
+    responses: JsonObject = {"200": _response("Done.", success, action.media)}
     by_status: dict[int, list[str]] = {}
     for error in errors_of(action):
         by_status.setdefault(CATALOGUE[error].status, []).append(error)
@@ -211,5 +211,11 @@ def _responses(action: Action) -> JsonObject:
     return {**responses, "default": _response("Any other error of the catalogue.", any_other)}
 
 
-def _response(description: str, schema: JsonObject) -> JsonObject:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+def _response(
+    description: str, schema: JsonObject, media: tuple[str, ...] = ("application/json",)
+) -> JsonObject:
+    content: JsonObject = {
+        name: {"schema": schema if name == "application/json" else {"type": "string"}}
+        for name in media
+    }
+    return {"description": description, "content": content}

@@ -87,6 +87,7 @@ class Export:
                     arguments.LANG,
                 ),
                 body="optional",
+                media=tuple(_CONTENT_TYPES.values()),
                 result="JSON lines, the first `{type: collection, index, collection}`, then "
                 "`{_id, body}`; or CSV, the first column `_id`.",
                 errors=(
