@@ -137,7 +137,7 @@ class Links:
         for connection_id in self._end(session):
             self._connections.signed_out(connection_id)
             if self._opened.get(connection_id) is session:
-                self._connections.expel(connection_id, _REVOKED)
+                self._connections.revoked(connection_id, _REVOKED)
 
     def _expired(self, session: Session) -> None:
         for connection_id in self._end(session):

@@ -71,6 +71,7 @@ class Connections:
         self._sinks: dict[str, Sink] = {}
         self._closed_listeners: list[Callable[[str], None]] = []
         self._signed_out_listeners: list[Callable[[str], None]] = []
+        self._revoked_listeners: list[Callable[[str], None]] = []
         self._moved_listeners: list[Callable[[str, str], None]] = []
         self._parted_listeners: list[Callable[[str, str], Iterable[str]]] = []
         self._subscribed_listeners: list[Callable[[str], None]] = []
@@ -138,6 +139,12 @@ class Connections:
         for listener in self._subscribed_listeners:
             listener(id)
 
+    def revoked(self, id: str, reason: str) -> None:
+        """Close a connection, and end what outlives it: what it was opened with was revoked."""
+        for listener in self._revoked_listeners:
+            listener(id)
+        self.expel(id, reason)
+
     def signed_out(self, id: str) -> None:
         """The token that a connection used last has ended: what it was let in to ends, too."""
         for listener in self._signed_out_listeners:
@@ -146,6 +153,10 @@ class Connections:
     def on_closed(self, listener: Callable[[str], None]) -> None:
         """Call the listener with the id of each connection that is gone."""
         self._closed_listeners.append(listener)
+
+    def on_revoked(self, listener: Callable[[str], None]) -> None:
+        """Call the listener with the id of each connection that nobody may go on with."""
+        self._revoked_listeners.append(listener)
 
     def on_moved(self, listener: Callable[[str, str], None]) -> None:
         """Call the listener with the id that a connection had and the older one that it has."""

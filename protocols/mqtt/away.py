@@ -41,5 +41,6 @@ class Away:
         return False
 
     def expel(self, reason: str) -> None:  # noqa: ARG002 - the client learns it when it comes
-        """End the session, since its client may be here no longer."""
-        self._end(self._state)
+        """End the session if nobody may go on with it; its client is not here anyway."""
+        if not self._state.expiry_s:
+            self._end(self._state)

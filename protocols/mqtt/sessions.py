@@ -84,6 +84,7 @@ class Sessions:
         self.on_dropped: Callable[[], None] = lambda: None
         self.on_end: list[Callable[[SessionState], None]] = []
         self._connections = Connections() if connections is None else connections
+        self._connections.on_revoked(self._revoked)
         self._clock = clock
         self._pool = pool_of(terms.kept)
         self._states: dict[tuple[str, str], SessionState] = {}
@@ -249,6 +250,12 @@ class Sessions:
             self._keep(state)
         self._states[state.identity] = state
         return state
+
+    def _revoked(self, id: str) -> None:
+        state = self._by_id.get(id)
+        if state is not None:
+            # It ends with its connection, or now.
+            state.expiry_s = 0
 
     def _keep(self, state: SessionState) -> None:
         self._kept[state.owner] += 1

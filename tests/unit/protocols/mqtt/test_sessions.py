@@ -67,7 +67,7 @@ class House:
         """Connect a client."""
         bearer = User(user) if user else None
         client = Comer(version, terms=self.terms, sessions=self.sessions, bearer=bearer)
-        self.connections.opened(client.session.connection.id, client.session)  # type: ignore[arg-type]
+        self.connections.opened(client.session.connection.id, Present(client))
         properties = NO_PROPERTIES
         if version == V5:
             properties = Properties(
@@ -94,6 +94,20 @@ class House:
         """Notify a client, here or away."""
         content = {"type": "document", "n": number}
         self.connections.notify(client.session.connection.id, Notification(TOPIC, content))
+
+
+class Present:
+    """A client that is here, as a `router.connections.Sink`."""
+
+    def __init__(self, client: Client) -> None:
+        self._session = client.session
+
+    def notify(self, notification: Notification) -> None:
+        self._session.notify(notification)
+
+    def expel(self, reason: str) -> None:
+        self._session.end(Reason.NOT_AUTHORIZED, reason)
+        self._session.wake()
 
 
 class Comer(Client):
@@ -481,5 +495,24 @@ class TestLimits:
         house = House()
         client = house.come()
         client.go()
-        house.connections.expel(client.session.connection.id, "revoked")
+        house.connections.revoked(client.session.connection.id, "revoked")
+        assert (house.sessions.kept, len(house.connections)) == (0, 0)
         assert not house.come().connack.session_present
+
+    def test_who_is_expelled_while_here_has_no_session_left_either(self) -> None:
+        house = House()
+        client = house.come()
+        house.connections.revoked(client.session.connection.id, "revoked")
+        assert summary(client.received()) == ["Disconnect 0x87"]
+        assert house.sessions.kept == 0
+
+    def test_who_was_too_slow_may_go_on(self) -> None:
+        house = House()
+        client = house.come()
+        house.connections.expel(client.session.connection.id, "too slow")
+        assert client.session.is_ended
+        again = house.come()
+        assert again.connack.session_present
+        again.go()
+        house.connections.expel(again.session.connection.id, "too slow")
+        assert house.come().connack.session_present
