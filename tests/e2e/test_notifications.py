@@ -186,12 +186,12 @@ class TestMqtt:
         ):
             asked = (Subscription(topic_filter="room-1", qos=2),)
             await client.send(Subscribe(packet_id=1, subscriptions=asked))
-            assert getattr(await client.receive(), "reasons", None) == (1,)
+            assert getattr(await client.receive(), "reasons", None) == (2,)
             [mine] = everybody(served.connections)
             served.connections.notify(mine, NEWS)
             message = await client.receive()
             assert isinstance(message, Publish)
-            assert (message.qos, message.packet_id) == (1, 1)
+            assert (message.qos, message.packet_id) == (2, 1)
             told = dict(message.properties.user_properties)
             assert told == ({"type": "document"} if version == V5 else {})
 
