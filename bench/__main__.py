@@ -1,6 +1,6 @@
-"""`make bench`: core, store, searches, subscriptions and topics alone, then requests on every wire.
+"""`make bench`: core, store, many documents, searches, subscriptions, topics, and each wire.
 
-python -m bench [core|store|fields|search|realtime|topics|wires|opensearch] [their flags]
+python -m bench [core|store|documents|fields|search|realtime|topics|wires|opensearch] [their flags]
 Without a part all run, OpenSearch only where it is installed (tests/setup/opensearch).
 """
 
@@ -11,7 +11,7 @@ import sys
 
 from tests.support.opensearch import is_there
 
-PARTS = ("core", "store", "fields", "search", "realtime", "topics", "wires", "opensearch")
+PARTS = ("core", "store", "documents", "fields", "search", "realtime", "topics", "wires", "opensearch")
 
 
 def main() -> int:

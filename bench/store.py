@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 import orjson
@@ -31,6 +32,10 @@ from storage.sqlite import schema
 from storage.sqlite.connection import FILE_NAME, Disk, connect
 from storage.sqlite.store import SqliteStorage
 
+_FEED = (
+    *("seq", "collection", "id", "version", "action", "at_ms", "bytes_before"),
+    *("author", "request_id", "wire", "changes", "undo", "whole", "previous"),
+)
 INDEX, COLLECTION = "fleet", "assets"
 MAPPING = {
     "dynamic": "false",
@@ -73,73 +78,105 @@ def bare(folder: Path, settings: StorageSettings, assets: int, updates: int, gro
     connection = connect(folder / FILE_NAME, Disk(), cache_mb=settings.cache_mb)
     schema.prepare(connection, folder, Disk())
     connection.execute(f"PRAGMA wal_autocheckpoint = {settings.checkpoint_pages}")
+    known = fill_bare(connection, assets)
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    draw = random.Random(7)
+    latencies = []
+    spare_the_collector()
+    cpu, start = time.process_time(), time.perf_counter()
+    for number in range(updates // group):
+        began = time.perf_counter()
+        batch = Batch()
+        for seq in range(number * group + 1, (number + 1) * group + 1):
+            batch.add(known, draw.randrange(assets) + 1, seq)
+        batch.commit(connection)
+        latencies.append(time.perf_counter() - began)
+    measured = _measured(start, cpu, updates // group * group, latencies)
+    connection.close()
+    return measured
+
+
+class Known(NamedTuple):
+    """What the baseline knows of every asset before the clock starts: contents, the numbers of
+    the two fields that change, and their values by document."""
+
+    sources: list[bytes]
+    fields: tuple[int, int]
+    values: dict[int, list]
+
+
+def fill_bare(connection: apsw.Connection, assets: int) -> Known:
+    """Put the assets into the tables of collection 1."""
     mapping = Mapping.parse(INDEX, COLLECTION, MAPPING)
     stamp = {"author": "-1", "createdAt": 1_700_000_000_000, "updatedAt": None, "updater": None}
     fields: dict[str, int] = {}
+    sources = []
     with connection:
         schema.create_collection_tables(connection, 1)
         for number in range(assets):
             source = {**asset(number), "_kuzzle_info": stamp}
+            sources.append(orjson.dumps(source))
             connection.execute(
                 "INSERT INTO documents_1 (doc, id, version, source) VALUES (?, ?, 1, ?)",
-                (number + 1, f"asset-{number}", orjson.dumps(source)),
+                (number + 1, f"asset-{number}", sources[-1]),
             )
             for path, _, value in mapping.rows(source):
                 field = fields.setdefault(path, len(fields) + 1)
                 connection.execute(
                     "INSERT INTO values_1 VALUES (?, ?, ?)", (field, value, number + 1)
                 )
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     numbers = (fields["metadata.temperature"], len(fields) + 1)
-    values = {
-        doc: [value, None]
-        for value, doc in connection.execute(
-            "SELECT value, doc FROM values_1 WHERE field = ?", (numbers[0],)
-        )
-    }
-    sources = [orjson.dumps({**asset(n), "_kuzzle_info": stamp}) for n in range(assets)]
-    draw = random.Random(7)
-    latencies = []
-    spare_the_collector()
-    cpu, start, seq = time.process_time(), time.perf_counter(), 0
-    for _ in range(updates // group):
-        began = time.perf_counter()
-        now = int(time.time() * 1000)
-        docs, gone, new, rows = [], [], [], []
-        for _ in range(group):
-            doc = draw.randrange(assets) + 1
-            seq += 1
-            fresh = [random.random() * 40, now]
-            old = values[doc]
-            for at in (0, 1):
-                if old[at] is not None:
-                    gone.append((numbers[at], old[at], doc))
-                new.append((numbers[at], fresh[at], doc))
-            values[doc] = fresh
-            docs.append((2, sources[doc - 1], seq, doc))
-            patch = orjson.dumps({"metadata": {"temperature": fresh[0]}, "_kuzzle_info": stamp})
-            rows.append(
-                (
-                    *(seq, 1, f"asset-{doc - 1}", 2, 1, now, seq * 300),
-                    *("-1", AUTHOR.request_id, "websocket", patch, patch, None, 0),
-                )
+    found = connection.execute("SELECT value, doc FROM values_1 WHERE field = ?", (numbers[0],))
+    return Known(sources, numbers, {doc: [value, None] for value, doc in found})
+
+
+class Batch:
+    """Updates that share a commit."""
+
+    def __init__(self) -> None:
+        self._now = int(time.time() * 1000)
+        self._documents: list[tuple] = []
+        self._gone: list[tuple] = []
+        self._new: list[tuple] = []
+        self._rows: list[tuple] = []
+
+    def add(self, known: Known, doc: int, seq: int) -> None:
+        """Give a document a temperature."""
+        fresh = [random.random() * 40, self._now]
+        old = known.values[doc]
+        for at, field in enumerate(known.fields):
+            if old[at] is not None:
+                self._gone.append((field, old[at], doc))
+            self._new.append((field, fresh[at], doc))
+        known.values[doc] = fresh
+        self._documents.append((2, known.sources[doc - 1], seq, doc))
+        patch = orjson.dumps({"metadata": {"temperature": fresh[0]}})
+        self._rows.append(
+            (
+                *(seq, 1, f"asset-{doc - 1}", 2, 1, self._now, seq * 300),
+                *("-1", AUTHOR.request_id, "websocket", patch, patch, None, 0),
             )
+        )
+
+    def commit(self, connection: apsw.Connection) -> None:
+        """Write and sync all of them."""
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(
             "UPDATE documents_1 SET version = ?, source = ?, seq = ?, updated_ms = 1 WHERE doc = ?",
-            docs,
+            self._documents,
         )
         connection.executemany(
-            "DELETE FROM values_1 WHERE field = ? AND value = ? AND doc = ?", gone
+            "DELETE FROM values_1 WHERE field = ? AND value = ? AND doc = ?", self._gone
         )
-        connection.executemany("INSERT OR IGNORE INTO values_1 VALUES (?, ?, ?)", new)
-        marks = ", ".join("?" * 14)
-        connection.executemany(f"INSERT INTO changes VALUES ({marks})", rows)
+        connection.executemany("INSERT OR IGNORE INTO values_1 VALUES (?, ?, ?)", self._new)
+        insert_rows(connection, self._rows)
         connection.execute("COMMIT")
-        latencies.append(time.perf_counter() - began)
-    measured = _measured(start, cpu, updates // group * group, latencies)
-    connection.close()
-    return measured
+
+
+def insert_rows(connection: apsw.Connection, rows: list[tuple]) -> None:
+    """Put rows into the changes feed, in the order of its columns up to `previous`."""
+    marks = ", ".join("?" * len(_FEED))
+    connection.executemany(f"INSERT INTO changes ({', '.join(_FEED)}) VALUES ({marks})", rows)
 
 
 def spare_the_collector() -> None:
