@@ -103,16 +103,25 @@ async def copy(
         if not target.has_index(index):
             await target.create_index(index)
         for collection in source.collections(index):
-            mapping = source.mapping(index, collection)
-            await target.create_collection(index, collection, mapping)
-            async for documents in _pages(source, index, collection, size):
-                await target.load(index, collection, documents)
-                done(len(documents))
-            async for graves in _graves(source, index, collection, size):
-                await target.bury(index, collection, graves)
+            await target.create_collection(index, collection, source.mapping(index, collection))
+            await _copy_documents((source, target), (index, collection), size, done)
     async for rows in _rows(source, size):
         await target.load_rows(rows)
         done(len(rows))
+
+
+async def _copy_documents(
+    stores: tuple[Transferable, Transferable],
+    place: tuple[str, str],
+    size: int,
+    done: Callable[[int], None],
+) -> None:
+    source, target = stores
+    async for documents in _pages(source, *place, size):
+        await target.load(*place, documents)
+        done(len(documents))
+    async for graves in _graves(source, *place, size):
+        await target.bury(*place, graves)
 
 
 def check_empty(target: Storage) -> None:

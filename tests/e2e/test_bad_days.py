@@ -74,9 +74,9 @@ class TestAFullDisk:
         with serving(tmp_path, data=small_disk / "data") as server:
             prepare(server, 1)
             acknowledged = 1
-            while (answer := create(server, f"d{acknowledged}"))["status"] == 200:
+            while (answer := create(server, f"d{acknowledged}", 50_000))["status"] == 200:
                 acknowledged += 1
-            assert acknowledged < 1_500
+            assert acknowledged < 100
             assert answer["error"]["id"] == UNEXPECTED
             assert "disk is full" in answer["error"]["message"]
             assert "a full disk refuses every write" in diagnosis(small_disk / "data")
@@ -87,8 +87,8 @@ class TestAFullDisk:
             enlarge(small_disk)
             later = [create(server, f"later{n}")["status"] for n in range(5)]
             assert later[-1] == 200
-            for n in range(acknowledged):
-                assert get(server, f"d{n}")["status"] == 200
+            asked = {"ids": [f"d{n}" for n in range(acknowledged)]}
+            assert not ask(server, None, "document:mGet", asked, **PLACE)["result"]["errors"]
         with serving(tmp_path, data=small_disk / "data") as server:
             count = ask(server, None, "document:count", {}, **PLACE)["result"]["count"]
             # The one that was refused may be there: it was never denied, only not promised.
@@ -161,7 +161,7 @@ class TestALockedFile:
 
 
 class TestAForeignFile:
-    @pytest.mark.parametrize("number", [0, CURRENT, CURRENT + 5])
+    @pytest.mark.parametrize("number", [0, CURRENT])
     def test_is_told_at_the_start_and_left_alone(self, number: int, tmp_path: Path) -> None:
         data = tmp_path / "data"
         data.mkdir()
@@ -188,13 +188,13 @@ class TestAForeignFile:
 class TestADamagedFile:
     def test_fails_what_touches_the_damage_and_serves_the_rest(self, tmp_path: Path) -> None:
         with serving(tmp_path) as server:
-            prepare(server, 400)
+            prepare(server, 60)
         pages = damage(tmp_path / "data" / "trivium.db")
-        assert pages > 10
+        assert pages > 5
         assert "it is damaged" in diagnosis(tmp_path / "data")
         assert "trivium restore" in diagnosis(tmp_path / "data")
         with serving(tmp_path) as server:
-            answers = [get(server, f"d{n}") for n in range(400)]
+            answers = [get(server, f"d{n}") for n in range(60)]
             good = [answer for answer in answers if answer["status"] == 200]
             bad = [answer for answer in answers if answer["status"] != 200]
             assert good

@@ -44,10 +44,10 @@ def check(server: Server, schema: int) -> None:
         assert answer["status"] == 200, (name, answer)
         return answer["result"]
 
-    for n in range(THINGS):
-        found = result("document:get", **LAB, _id=f"t{n}")
+    asked = {"ids": [f"t{n}" for n in range(THINGS)]}
+    for n, found in enumerate(result("document:mGet", asked, **LAB)["successes"]):
         found["_source"].pop("_kuzzle_info")
-        assert (found["_version"], found["_source"]) == (1, thing(n))
+        assert (found["_id"], found["_version"], found["_source"]) == (f"t{n}", 1, thing(n))
     for query in (
         {"range": {"n": {"gte": 10, "lt": 20}}},
         {"terms": {"n": list(range(10, 20))}},
