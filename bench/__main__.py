@@ -11,7 +11,17 @@ import sys
 
 from tests.support.opensearch import is_there
 
-PARTS = ("core", "store", "documents", "fields", "search", "realtime", "topics", "wires", "opensearch")
+PARTS = (
+    "core",
+    "store",
+    "documents",
+    "fields",
+    "search",
+    "realtime",
+    "topics",
+    "wires",
+    "opensearch",
+)
 
 
 def main() -> int:
