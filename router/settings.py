@@ -9,29 +9,25 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from router.mqtt_sessions import MqttSessionSettings
 from router.section import Section
-from router.sections import (
-    AccessSettings,
-    AuditSettings,
-    DeviceManagerSettings,
-    DocumentSettings,
+from router.sections.access import AccessSettings, AuditSettings, LoginSettings
+from router.sections.listening import (
     FrameSettings,
     HttpSettings,
     LimitSettings,
-    LoginSettings,
-    LogSettings,
-    MqttSettings,
-    OpenSearchSettings,
-    RealtimeSettings,
-    ScrollSettings,
     ServerSettings,
-    StorageSettings,
     TlsSettings,
     WebSocketSettings,
 )
-from router.sections_telling import DumpSettings, StatisticsSettings
-from router.sections_twins import TwinSettings
+from router.sections.mqtt import MqttSessionSettings, MqttSettings, TwinSettings
+from router.sections.storage import (
+    DeviceManagerSettings,
+    DocumentSettings,
+    OpenSearchSettings,
+    ScrollSettings,
+    StorageSettings,
+)
+from router.sections.telling import DumpSettings, LogSettings, RealtimeSettings, StatisticsSettings
 from router.sources import BadSettingError, Given, from_environment, from_file, from_flags, meant
 
 __all__ = [

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from router.sections_telling import StatisticsSettings
+from router.sections.telling import StatisticsSettings
 
 
 class Counts(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from router.sections_telling import StatisticsSettings
+from router.sections.telling import StatisticsSettings
 from router.statistics import Statistics
 
 

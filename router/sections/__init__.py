@@ -1,0 +1,1 @@
+"""Tables of the settings, by what they are about: each with defaults, units and reasons."""
