@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import socket
@@ -19,6 +20,7 @@ import pytest
 
 from tests.support.program import trivium
 from tests.support.server import Server, child_environment, serving, start
+from trivium.imports.journal import Journal, Progress
 
 COUNT = 4_000
 BOUND_S = 60.0
@@ -307,6 +309,27 @@ class TestAnAnswerThatIsLost:
         count = COUNT if kind == "documents" else COUNT * 3
         assert told.startswith(f"{count} {kind} are in ")
         assert stored(server, *where) == (count, 1)
+
+
+class TestARunThatIsRefused:
+    def test_leaves_what_an_earlier_one_sent_in_doubt(
+        self, server: Server, place: tuple[str, ...], tmp_path: Path
+    ):
+        file = tmp_path / "one.jsonl"
+        file.write_text('{"n": 1}\n')
+        sent = Progress("lab/none", "key", 0, 1, hashlib.sha256().hexdigest(), doubt_until=9)
+        Journal(file).note(sent)
+        _, errors = imported(file, server, "-i", "lab", "-c", "none", code=1)
+        assert errors[-1].endswith("; the same command goes on at line 1")
+        # Another key would store the line once more.
+        assert json.loads(Path(f"{file}.progress").read_bytes())["key"] == "key"
+
+    def test_names_what_leads_nowhere(self, server: Server, tmp_path: Path):
+        file = tmp_path / "one.csv"
+        file.write_text("n\n1\n")
+        _, errors = imported(file, server, "-i", "", "-c", "things", code=1)
+        assert len(errors) == 1
+        assert errors[0].startswith("[X] Missing URL param")
 
 
 class TestWhoMay:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from rich.console import Console
 
@@ -14,11 +14,20 @@ from router.errors import RouterError
 from trivium.cli.progress import measuring
 from trivium.cli.reach import Reach
 from trivium.client import ConnectionFailedError
+from trivium.client.routes import NoRouteError
 from trivium.imports.destinations import Refusal
 from trivium.imports.journal import Journal, Progress
 from trivium.imports.plans import AssetRows, Plan, Wanted, plan
 from trivium.imports.run import Import, NotStrictError, Watching, check
 from trivium.imports.source import SourceError, opened
+
+_FAILURES: Final = (
+    *(SourceError, NotStrictError),
+    *(RouterError, ConnectionFailedError, NoRouteError),
+)
+
+_REFUSES_ALL: Final = frozenset({401, 403, 404, 412})
+"""Nothing of the request was done; what else is refused may be some of its records."""
 
 
 def load(file: Path, wanted: Wanted, router: Reach, *, is_strict: bool = False) -> int:
@@ -32,7 +41,7 @@ def load(file: Path, wanted: Wanted, router: Reach, *, is_strict: bool = False) 
         with opened(file) as source:
             made = plan(source, wanted)
             done = asyncio.run(_load(source, journal, made, router, is_strict=is_strict))
-    except (SourceError, NotStrictError, RouterError, ConnectionFailedError) as error:
+    except _FAILURES as error:
         return _failed(str(error), journal)
     except KeyboardInterrupt:
         return _failed("stopped", journal)
@@ -60,7 +69,8 @@ async def _load(
                 await work.run(reading, watching)
             except RouterError as error:
                 # The first request already: then another command is needed, not this one again.
-                if work.progress.mark == made.start and error.status < 500:
+                is_first = work.progress.mark == made.start and not began.doubt_until
+                if is_first and error.status in _REFUSES_ALL:
                     journal.forget()
                 raise
     return work.progress

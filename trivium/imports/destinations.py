@@ -55,11 +55,13 @@ class Documents:
         """Write them; of those in doubt, only the ones that aren't there as they are."""
         documents = {each.start.line: self._named(each) for each in records}
         if in_doubt:
-            there = await self._there([str(each["_id"]) for each in documents.values()])
+            # Of an id that comes twice, the last one is what there must be.
+            last = {str(each["_id"]): each["body"] for each in documents.values()}
+            there = await self._there([*last])
             documents = {
                 line: each
                 for line, each in documents.items()
-                if there.get(str(each["_id"])) != each["body"]
+                if there.get(str(each["_id"])) != last[str(each["_id"])]
             }
         return await self._write(documents) if documents else []
 
