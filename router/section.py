@@ -10,8 +10,13 @@ from pydantic import BaseModel, ConfigDict
 HIDDEN: Final = "(set, not shown)"
 """Stands for a secret where settings are shown."""
 
-# RFC 3986, 3.2.1: a URL may hold a password.
-_USERINFO: Final = re.compile(r"//[^/@,\s]*@")
+# RFC 3986, 3.2.1: a URL may hold a password; what parses URLs takes the last @ for its end.
+_USERINFO: Final = re.compile(r"//[^/,\s]*@")
+
+
+def without_userinfo(text: str) -> str:
+    """A text with a note in the place of the user and password of each URL in it."""
+    return _USERINFO.sub(f"//{HIDDEN}@", text)
 
 
 class Section(BaseModel):
@@ -32,5 +37,5 @@ class Section(BaseModel):
             elif not field.repr and value:
                 shown[name] = HIDDEN
             elif isinstance(value, str):
-                shown[name] = _USERINFO.sub(f"//{HIDDEN}@", value)
+                shown[name] = without_userinfo(value)
         return self.model_copy(update=shown)

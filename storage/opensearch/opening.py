@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from router.envelope import JsonObject
+from router.section import without_userinfo
 from router.settings import OpenSearchSettings
 from storage.contract import StoreOpenError
 from storage.opensearch import places
@@ -58,16 +59,16 @@ async def wait_for(settings: OpenSearchSettings, ready: Callable[[], Awaitable[N
     """
     loop = asyncio.get_running_loop()
     ends = loop.time() + settings.start_timeout_s
-    is_told = False
+    is_told, nodes = False, without_userinfo(settings.nodes)
     while True:
         try:
             return await ready()
         except (UnreachableError, RefusedError) as fault:
             is_away = isinstance(fault, UnreachableError) or fault.is_passing
             if not is_away or loop.time() > ends:
-                raise StoreOpenError(f"OpenSearch ({settings.nodes}): {fault}") from fault
+                raise StoreOpenError(f"OpenSearch ({nodes}): {fault}") from fault
             if not is_told:
-                _log.warning("waiting for OpenSearch", nodes=settings.nodes, fault=str(fault))
+                _log.warning("waiting for OpenSearch", nodes=nodes, fault=str(fault))
         is_told = True
         await asyncio.sleep(_ASK_EVERY_S)
 

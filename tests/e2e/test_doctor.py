@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -88,6 +93,43 @@ def test_the_settings_in_force_hide_their_secrets(folder: Path) -> None:
     told = trivium("config", "show", folder=folder).stdout
     assert "hush-hush" not in told
     assert 'password = "(set, not shown)"' in told
+
+
+class Closed(BaseHTTPRequestHandler):
+    """A cluster that is well, for those who name themselves."""
+
+    def do_GET(self) -> None:
+        given = self.headers["authorization"] == f"Basic {b64encode(b'ada:hush@home').decode()}"
+        self.send_response(200 if given else 401)
+        self.end_headers()
+        self.wfile.write(b'{"status": "green"}')
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def closed() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), Closed) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("way", ["url", "settings"])
+def test_a_cluster_is_asked_with_the_password_which_is_not_told(
+    way: str, closed: int, folder: Path
+) -> None:
+    more = 'username = "ada"\npassword = "hush@home"\n' if way == "settings" else ""
+    user = "" if more else "ada:hush@home@"
+    chosen = f'[opensearch]\nnodes = "http://{user}127.0.0.1:{closed}"\n{more}'
+    with (folder / "trivium.toml").open("a") as file:
+        file.write(f'[storage]\nengine = "opensearch"\n{chosen}')
+    (told,) = [line for line in lines(folder) if "OpenSearch" in line]
+    assert told.endswith("its health is green")
+    assert not {"hush", "home"} & set(re.findall("[a-z]+", told))
 
 
 def test_a_schema_that_will_be_upgraded(folder: Path) -> None:

@@ -6,17 +6,22 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import sys
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import unquote, urlsplit
 
 from cryptography import x509
 
-from router.settings import BadSettingError, Settings, load
+from router.section import without_userinfo
+from router.settings import BadSettingError, OpenSearchSettings, Settings, load
 from storage.contract import StoreOpenError
 from storage.sqlite.backups import check, check_lock
 from storage.sqlite.connection import FILE_NAME
@@ -161,19 +166,43 @@ def _is_short(known: Facts) -> bool:
 
 def _opensearch(settings: Settings) -> Iterator[Finding]:
     for node in settings.opensearch.nodes.split(","):
-        yield _node(node.strip())
+        yield _node(node.strip(), settings.opensearch)
 
 
-def _node(url: str) -> Finding:
+def _node(url: str, settings: OpenSearchSettings) -> Finding:
+    about = f"OpenSearch {without_userinfo(url)}"
     try:
-        with urllib.request.urlopen(f"{url}/_cluster/health", timeout=_TIMEOUT_S) as answer:
+        request = _health_of(url, settings)
+        tls = _trusting(settings) if request.type == "https" else None
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=tls) as answer:
             status = json.load(answer).get("status")
     except urllib.error.HTTPError as error:
-        return Finding("odd", f"OpenSearch {url}", f"answers {error.code}; is there a password?")
-    except (OSError, ValueError) as error:
-        return Finding("bad", f"OpenSearch {url}", f"can't be reached: {error}")
+        return Finding("odd", about, f"answers {error.code}; are user and password right?")
+    except (OSError, ValueError, HTTPException) as error:
+        return Finding("bad", about, f"can't be reached: {error}")
     verdict: Verdict = "bad" if status == "red" else "good"
-    return Finding(verdict, f"OpenSearch {url}", f"its health is {status}")
+    return Finding(verdict, about, f"its health is {status}")
+
+
+def _health_of(url: str, settings: OpenSearchSettings) -> urllib.request.Request:
+    """The request, in the name of the user whom the URL or the settings tell."""
+    parts = urlsplit(url)
+    userinfo, _, place = parts.netloc.rpartition("@")
+    username, _, password = map(unquote, userinfo.partition(":"))
+    if settings.username:
+        username, password = settings.username, settings.password
+    request = urllib.request.Request(f"{parts.scheme}://{place}{parts.path}/_cluster/health")
+    if username:
+        token = b64encode(f"{username}:{password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
+    return request
+
+
+def _trusting(settings: OpenSearchSettings) -> ssl.SSLContext:
+    tls = ssl.create_default_context(cafile=settings.ca_file or None)
+    if not settings.verify_certificates:
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    return tls
 
 
 def _private(settings: Settings) -> Iterator[Finding]:

@@ -172,3 +172,10 @@ class TestRender:
     def test_every_default_meets_its_own_rule(self, file: Path) -> None:
         file.write_text(render())
         assert load(file, {}, {}) == Settings()
+
+
+def test_no_password_of_a_url_is_shown() -> None:
+    nodes = "https://ada:p@ss@one:9200, http://bob:hush@two,http://three/a@b"
+    shown = load(None, {}, {"opensearch.nodes": nodes}).without_secrets().opensearch.nodes
+    hidden = "(set, not shown)"
+    assert shown == f"https://{hidden}@one:9200, http://{hidden}@two,http://three/a@b"

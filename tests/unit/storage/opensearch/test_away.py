@@ -140,3 +140,11 @@ async def test_a_start_gives_up_in_one_line(server: OpenSearchServer) -> None:
     storage = OpenSearchStorage(OpenSearchSettings(nodes="http://127.0.0.1:9", start_timeout_s=0))
     with pytest.raises(StoreOpenError, match=r"^OpenSearch \(http://127.0.0.1:9\): [^\n]+$"):
         await storage.open()
+
+
+async def test_a_start_that_gives_up_tells_no_password() -> None:
+    nodes = "http://ada:hush@127.0.0.1:9"
+    storage = OpenSearchStorage(OpenSearchSettings(nodes=nodes, start_timeout_s=0))
+    with pytest.raises(StoreOpenError, match=r"^OpenSearch \(http://[^\n]+$") as refusal:
+        await storage.open()
+    assert "hush" not in str(refusal.value)
