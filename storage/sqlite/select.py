@@ -263,12 +263,19 @@ class Condition:
 
 def is_set(query: Query) -> bool:
     """Whether the index alone tells which documents match, without looking at them."""
+    return 0 < _sets_of(query) <= _JOINED
+
+
+def _sets_of(query: Query) -> int:
+    """How many sets, within each other too, one union has to join; 0 where it can't."""
     if isinstance(query, Bool):
-        is_union = query.minimum == 1 and not query.must and not query.must_not
-        return is_union and len(query.should) <= _JOINED and all(map(is_set, query.should))
+        if query.minimum != 1 or query.must or query.must_not:
+            return 0
+        sets = [_sets_of(each) for each in query.should]
+        return sum(sets) if all(sets) else 0
     if isinstance(query, (MatchAll, MatchNone, Ids)):
-        return False
-    return getattr(query, "field", None) != UPDATED
+        return 0
+    return int(getattr(query, "field", None) != UPDATED)
 
 
 def _joined(operator: str, parts: Sequence[str]) -> str:

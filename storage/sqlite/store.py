@@ -321,14 +321,28 @@ class SqliteStorage:
         search: Search,
     ) -> T:
         try:
-            return await ask(self._targets(targets), search)
-        except RouterError:
-            self._targets(targets)  # says so if one of them is gone by now
-            raise
+            return await self._asked(targets, ask, search)
         except UnicodeEncodeError as error:
             raise RouterError(
                 "services.storage.unexpected_bad_request", f"The search holds no text: {error}."
             ) from error
+
+    async def _asked(
+        self,
+        targets: Sequence[tuple[str, str]],
+        ask: Callable[[Sequence[Collection], Search], Awaitable[T]],
+        search: Search,
+    ) -> T:
+        collections = self._targets(targets)
+        while True:
+            try:
+                return await ask(collections, search)
+            except RouterError:
+                asked = [each.number for each in collections]
+                collections = self._targets(targets)  # says so if one of them is gone by now
+                if asked == [each.number for each in collections]:
+                    raise
+                # One was made anew meanwhile, in other tables.
 
     def _targets(self, targets: Sequence[tuple[str, str]]) -> list[Collection]:
         catalog = self._ledger.catalog

@@ -215,3 +215,31 @@ class TestBounds:
         collections = [storage._ledger.catalog.find(INDEX, names[0])] * (MAX_TARGETS + 1)
         with refused("trivium.unsupported.feature"):
             await storage._searches.count(collections, Search())
+
+
+async def test_sets_within_sets_are_more_than_one_union_takes(storage: SqliteStorage) -> None:
+    await storage.write(a_write("create", "one", {"num": 599}))
+    leaves = [Terms("num", (n,)) for n in range(600)]
+    few = [Bool(should=tuple(leaves[at : at + 60]), minimum=1) for at in range(0, 600, 60)]
+    assert await ids(storage, Bool(should=tuple(few), minimum=1)) == ["one"]
+    assert await ids(storage, Bool(must_not=(Bool(should=tuple(few), minimum=1),))) == []
+
+
+async def test_what_is_truncated_under_a_search_is_searched_anew(storage: SqliteStorage) -> None:
+    await storage.write(a_write("create", "old", {"key": "a"}))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    first = asyncio.ensure_future(storage._searches.run(hold))
+    await asyncio.to_thread(begun.wait, 30)
+    asked = [asyncio.ensure_future(storage.search([TARGET], Search())) for _ in range(2)]
+    await asyncio.sleep(0)
+    await storage.truncate(INDEX, COLLECTION)
+    await storage.write(a_write("create", "new", {"key": "a"}))
+    go_on.set()
+    for each in asked:
+        assert [hit.id for hit in (await each).hits] == ["new"]
+    await first
