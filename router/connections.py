@@ -87,8 +87,12 @@ class Connections:
         self._sinks[id] = sink
 
     def moved(self, id: str, older_id: str) -> None:
-        """A new connection goes on where that of the older id was left: by its id."""
-        self._sinks[older_id] = self._sinks.pop(id)
+        """A new connection goes on where that of the older id was left: by its id. Does nothing if
+        it is gone already."""
+        sink = self._sinks.pop(id, None)
+        if sink is None:
+            return
+        self._sinks[older_id] = sink
         for listener in self._moved_listeners:
             listener(id, older_id)
         self.subscribed(older_id)

@@ -273,14 +273,13 @@ class MqttListener:
     ) -> None:
         try:
             bearer, rights = await self._identified(connection, knock)
+            client.admitted(knock, bearer, rights)
         except RouterError as error:
             client.turned_away(refusal_of(error))
         except PacketError as error:
             client.turned_away(error)
         except Exception:  # noqa: BLE001 - the boundary: nothing may leave a client waiting
             client.fail()
-        else:
-            client.admitted(knock, bearer, rights)
         finally:
             del self._tasks[key]
 
@@ -296,12 +295,15 @@ class MqttListener:
         return bearer, await self._topics.of_connection(known)
 
     async def _store(self, connection: MqttConnection, job: Storing) -> None:
+        reason = job.reason
         try:
-            await job.stored
-        except RouterError:
-            connection.stored(job, Reason.UNSPECIFIED_ERROR)
-        else:
-            connection.stored(job, job.reason)
+            try:
+                await job.stored
+            except RouterError:
+                reason = Reason.UNSPECIFIED_ERROR
+            connection.stored(job, reason)
+        except Exception:  # noqa: BLE001 - the boundary: nothing may leave a client waiting
+            connection.fail()
         finally:
             del self._tasks[job]
 

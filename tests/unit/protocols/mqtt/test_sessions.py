@@ -171,6 +171,20 @@ class TestPresence:
         house.come(expiry_s=0).lose()
         assert not house.come().connack.session_present
 
+    def test_who_hangs_up_before_it_is_let_in_leaves_the_session_as_it_was(self) -> None:
+        house = House()
+        first = house.come()
+        first.subscribe()
+        first.go()
+        # Its credentials took a moment: the connection is gone by the time that it is let in.
+        gone = Client(V5, terms=TERMS, sessions=house.sessions)
+        properties = Properties(session_expiry_interval=100)
+        gone.send(Connect(client_id="client-1", clean_start=False, properties=properties))
+        house.tell(first, 1)
+        gone.lose()
+        house.tell(first, 2)
+        assert numbers(house.come().after) == [1, 2]
+
     def test_it_may_be_given_up_when_it_is_resumed(self) -> None:
         house = House()
         house.come().go()
