@@ -62,7 +62,12 @@ class Memberships:
 
 
 def _document(room: Room, connection: str) -> JsonObject:
-    heard = [each for each in room.channels.values() if connection in each.listeners]
+    # Whoever still reads the past hears everything live by the time that this is read.
+    heard = [
+        each
+        for each in room.channels.values()
+        if connection in each.listeners or connection in each.held
+    ]
     return {
         "index": room.place[0],
         "collection": room.place[1],

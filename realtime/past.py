@@ -67,8 +67,9 @@ class Past:
         self._connections = connections
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard: dict[str, asyncio.Event] = {}
-        connections.on_subscribed(self._has_subscribed)
-        connections.on_closed(self._has_subscribed)
+        connections.on_subscribed(self._look_again)
+        connections.on_closed(self._look_again)
+        notifier.on_change.append(self._look_again)
 
     def tell(
         self, request: Request, joined: tuple[Room, Channel], hold: Hold, start: Start
@@ -154,7 +155,8 @@ class Past:
             await self._heard.setdefault(connection, asyncio.Event()).wait()
         _check(listener)
 
-    def _has_subscribed(self, connection: str) -> None:
+    def _look_again(self, connection: str) -> None:
+        # It hears another channel by now, or has left the room.
         event = self._heard.pop(connection, None)
         if event is not None:
             event.set()

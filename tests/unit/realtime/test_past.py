@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from realtime import holds, past, snapshots
+from realtime.koncorde.parse import FilterLimits
+from realtime.memberships import Memberships
+from router.envelope import ANONYMOUS
 from router.settings import OpenSearchSettings, StorageSettings
 from storage.contract import Change, Hit, Storage
 from storage.memory import MemoryStorage
@@ -122,6 +125,31 @@ async def history(lab: InProcess) -> None:
     await do(lab, "createOrReplace", "a", {"n": 5})
     await do(lab, "delete", "a")
     await do(lab, "create", "silent", {"n": 9}, silent=True)
+
+
+class TestTheWait:
+    """A client over MQTT can't listen to a channel before it has the answer that names it."""
+
+    async def test_who_leaves_meanwhile_is_waited_for_no_longer(self, lab: InProcess) -> None:
+        listener(lab).channels = set()
+        for _ in range(20):
+            joined = await subscribe(lab, RANGE, "now")
+            await subscribe(lab, RANGE, "now")
+            await lab.result("realtime:unsubscribe", {"roomId": joined["roomId"]})
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        assert names.count("past of a listener") <= 2
+
+    async def test_who_waits_is_written_down_as_one_who_listens(self, lab: InProcess) -> None:
+        listener(lab, "before").channels = set()
+        await subscribe(lab, RANGE, "now", connection="before")
+        memberships = Memberships(lab.notifier, FilterLimits(100, 32))
+        kept, _ = memberships.of("before", ANONYMOUS.id)
+        after = listener(lab, "after")
+        memberships.restore("after", ANONYMOUS.id, kept)
+        await do(lab, "create", "a", {"n": 6})
+        assert numbers(await after.until(1)) == [6]
 
 
 class TestPositions:
