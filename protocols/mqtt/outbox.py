@@ -11,13 +11,19 @@ import msgspec
 
 from protocols.codec.mqtt.packets import Publish, Pubrel
 from protocols.codec.mqtt.reasons import Reason
+from protocols.mqtt.broker.messages import properties_size
 from protocols.mqtt.room import Bounds
 
-Send: TypeAlias = Callable[[Publish | Pubrel], None]
+Send: TypeAlias = Callable[[Publish | Pubrel], bool]
+"""Sends a packet; False if it is too long for the client, who never gets it."""
 
 _PACKET_IDS: Final = 65_535
 _OVERHEAD: Final = 256
-"""Bytes that a message takes beside its payload and topic, about."""
+"""Bytes that a message takes beside its payload, topic and properties, about."""
+
+MOST_IN_FLIGHT: Final = 1_048_576
+"""Bytes of messages that a client may leave unacknowledged before the next one is sent. They stay
+in memory until then, and 65 535 messages of a megabyte would be too many."""
 
 
 def _ignore() -> None:
@@ -41,6 +47,7 @@ class Entry:
         was_sent: On this connection or an earlier one.
         number: Its place among all messages of the session.
         is_written: Whether it is written down; `is_noted`: also that it was sent.
+        size: Bytes that it takes in memory; `weight`: without what every message takes.
     """
 
     __slots__ = (
@@ -53,6 +60,7 @@ class Entry:
         "size",
         "stage",
         "was_sent",
+        "weight",
     )
 
     def __init__(self, message: Publish, since: float, *, lasts: bool) -> None:
@@ -63,7 +71,9 @@ class Entry:
         self.was_sent = False
         self.number = 0
         self.is_written = self.is_noted = False
-        self.size = len(message.payload) + len(message.topic) + _OVERHEAD
+        texts = len(message.topic) + properties_size(message.properties)
+        self.weight = len(message.payload) + texts
+        self.size = self.weight + _OVERHEAD
 
 
 class Diary(Protocol):
@@ -95,6 +105,7 @@ class Outbox:
     __slots__ = (
         "_clock",
         "_entries",
+        "_flying",
         "_in_flight",
         "_last_id",
         "_last_number",
@@ -113,7 +124,7 @@ class Outbox:
         self._receive_maximum = 0
         self._entries: dict[int, Entry] = {}
         self._waiting: deque[Entry] = deque()
-        self._in_flight = 0
+        self._in_flight = self._flying = 0  # messages, and their bytes
         self._last_id = 0
         self._last_number = 0
         self.bounds: Bounds | None = None
@@ -135,17 +146,17 @@ class Outbox:
         """
         self._send = send
         self._receive_maximum = receive_maximum
-        self._in_flight = 0
+        self._in_flight = self._flying = 0
         self._waiting.clear()
         self.held_bytes = 0
         for entry in self._entries.values():
             if entry.stage is Stage.RELEASED:
                 self._in_flight += 1
+                self._flying += entry.weight
                 send(Pubrel(packet_id=entry.message.packet_id))
             else:
                 entry.stage = Stage.WAITING
-                self._waiting.append(entry)
-                self.held_bytes += len(entry.message.payload)
+                self._wait(entry)
         self._go_on()
 
     def detach(self) -> None:
@@ -165,6 +176,8 @@ class Outbox:
             return
         self._entries[entry.message.packet_id] = entry
         self._last_id, self._last_number = entry.message.packet_id, entry.number
+        if entry.stage is Stage.WAITING:
+            self._wait(entry)
 
     def forget_passing(self, topics: Collection[str]) -> None:
         """Let go of what is not for whoever comes next: messages that don't last, and those of
@@ -180,6 +193,8 @@ class Outbox:
 
     def clear(self) -> None:
         """Let go of everything."""
+        self._waiting.clear()
+        self.held_bytes = 0
         for entry in list(self._entries.values()):
             self._drop(entry)
 
@@ -198,8 +213,7 @@ class Outbox:
         if len(self._entries) < _PACKET_IDS:
             self._number(entry)
         self._last_number = entry.number = self._last_number + 1
-        self._waiting.append(entry)
-        self.held_bytes += len(message.payload)
+        self._wait(entry)
         self._go_on()
         if lasts and self._entries.get(entry.message.packet_id) is entry:
             self._write_down(entry)
@@ -234,15 +248,21 @@ class Outbox:
 
     # -- inside ---------------------------------------------------------------------------
 
+    def _wait(self, entry: Entry) -> None:
+        self._waiting.append(entry)
+        self.held_bytes += entry.size
+
     def _finish(self, entry: Entry) -> None:
         self._in_flight -= 1
+        self._flying -= entry.weight
         self._remove(entry)
         self._go_on()
 
     def _drop(self, entry: Entry) -> None:
-        if entry in self._waiting:
+        # To look for one that was sent would take as long as all that wait are many.
+        if entry.stage is Stage.WAITING and entry in self._waiting:
             self._waiting.remove(entry)
-            self.held_bytes -= len(entry.message.payload)
+            self.held_bytes -= entry.size
         self._remove(entry)
 
     def _remove(self, entry: Entry) -> None:
@@ -270,20 +290,30 @@ class Outbox:
 
     def _go_on(self) -> None:
         waiting = self._waiting
-        while waiting and self._send is not None and self._in_flight < self._receive_maximum:
+        while waiting and self._send is not None and self._takes_more:
             entry = waiting.popleft()
-            self.held_bytes -= len(entry.message.payload)
+            self.held_bytes -= entry.size
             if not entry.message.packet_id:
                 self._number(entry)
             message = self._aged(entry)
             if message is None:
                 self._remove(entry)
                 continue
-            self._in_flight += 1
-            entry.stage = Stage.SENT
             # [MQTT-3.3.1-1]: DUP tells that it may have come before.
-            self._send(msgspec.structs.replace(message, dup=True) if entry.was_sent else message)
+            if entry.was_sent:
+                message = msgspec.structs.replace(message, dup=True)
+            if not self._send(message):
+                # [MQTT-3.1.2-25]: as if it had been sent and the client had it.
+                self._remove(entry)
+                continue
+            self._in_flight += 1
+            self._flying += entry.weight
+            entry.stage = Stage.SENT
             entry.was_sent = True
+
+    @property
+    def _takes_more(self) -> bool:
+        return self._in_flight < self._receive_maximum and self._flying < MOST_IN_FLIGHT
 
     def _aged(self, entry: Entry) -> Publish | None:
         # [MQTT-3.3.2-5], [MQTT-3.3.2-6]: what is left of its time, nothing of what is too old.

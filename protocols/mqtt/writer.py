@@ -40,33 +40,35 @@ class Writer:
         elif getattr(packet, "properties", NO_PROPERTIES) is not NO_PROPERTIES:
             self.send(msgspec.structs.replace(packet, properties=NO_PROPERTIES))
 
-    def deliver(self, packet: Publish | Pubrel) -> None:
-        """Write what a session sends by itself: a message, unless it is too long for the client,
-        or the release of one."""
+    def deliver(self, packet: Publish | Pubrel) -> bool:
+        """Write what a session sends by itself: a message, or the release of one. False for a
+        message that is too long for the client."""
         if not isinstance(packet, Publish):
             self.send(packet)
-        elif self.aliases is None:
-            self.push(encode(packet, self.version))
-        else:
-            self._deliver_short(packet, self.aliases)
+            return True
+        if self.aliases is None:
+            return self.push(encode(packet, self.version))
+        return self._deliver_short(packet, self.aliases)
 
-    def _deliver_short(self, packet: Publish, aliases: OutgoingAliases) -> None:
+    def _deliver_short(self, packet: Publish, aliases: OutgoingAliases) -> bool:
         short = aliases.shorten(packet)
         encoded = encode(short, self.version)
         if len(encoded) > self.max_packet_bytes and short.topic:
             # Telling an alias takes some bytes more than to leave it at that.
-            self.push(encode(packet, self.version))
-            return
-        self.push(encoded)
+            return self.push(encode(packet, self.version))
+        if not self.push(encoded):
+            return False
         aliases.sent(short)
+        return True
 
-    def push(self, message: bytes) -> None:
+    def push(self, message: bytes) -> bool:
         """The same for one that is encoded already."""
         if len(message) <= self.max_packet_bytes:
             self.out.append(message)
-        else:
-            # [MQTT-3.1.2-25]: as if it had been sent.
-            self.refused.append("answer_too_large")
+            return True
+        # [MQTT-3.1.2-25]: as if it had been sent.
+        self.refused.append("answer_too_large")
+        return False
 
     def problem(self, text: str) -> Properties:
         """The reason string for a packet other than CONNACK and DISCONNECT, if it is wanted.

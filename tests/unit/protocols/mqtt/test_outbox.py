@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import cast
 
-from protocols.codec.mqtt.packets import Publish
+from protocols.codec.mqtt.packets import Publish, Pubrel
+from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
-from protocols.mqtt.outbox import Outbox
+from protocols.mqtt.outbox import MOST_IN_FLIGHT, Outbox, Send
 
 MESSAGE = Publish(topic="t", payload=b"12345", qos=1)
 
@@ -16,8 +17,21 @@ def outbox(receive_maximum: int) -> tuple[Outbox, list[Publish]]:
     """An outbox, and what it has sent."""
     sent: list[Publish] = []
     box = Outbox(time.time)
-    box.attach(lambda packet: sent.append(cast(Publish, packet)), receive_maximum=receive_maximum)
+    box.attach(sender(sent), receive_maximum=receive_maximum)
     return box, sent
+
+
+def sender(sent: list[Publish], *, longest: int = 10_000_000) -> Send:
+    """Sends to a client that takes messages up to a size."""
+
+    def send(packet: Publish | Pubrel) -> bool:
+        publish = cast(Publish, packet)
+        if isinstance(packet, Publish) and len(packet.payload) > longest:
+            return False
+        sent.append(publish)
+        return True
+
+    return send
 
 
 def test_qos_0_goes_at_once_without_an_id() -> None:
@@ -33,7 +47,7 @@ def test_messages_beyond_the_maximum_wait_in_order() -> None:
     for number in range(4):
         box.publish(Publish(topic=str(number), payload=b"12345", qos=1))
     assert [message.topic for message in sent] == ["0", "1"]
-    assert box.held_bytes == 10
+    assert box.held_bytes > 10
     box.acknowledged(sent[1].packet_id)
     assert [message.topic for message in sent] == ["0", "1", "2"]
     box.acknowledged(sent[0].packet_id)
@@ -97,3 +111,43 @@ def test_acknowledgements_out_of_place_change_nothing() -> None:
     box.acknowledged(two)
     box.acknowledged(waiting)
     assert (len(box), len(sent)) == (3, 2)
+
+
+def test_what_is_too_long_for_the_client_keeps_nothing_back() -> None:
+    sent: list[Publish] = []
+    box = Outbox(time.time)
+    box.attach(sender(sent, longest=5), receive_maximum=1)
+    box.publish(Publish(topic="long", payload=b"123456", qos=1))
+    box.publish(MESSAGE)
+    assert [message.topic for message in sent] == ["t"]
+    assert len(box) == 1
+
+
+def test_bytes_that_nobody_acknowledges_are_bounded() -> None:
+    box, sent = outbox(65_535)
+    size = MOST_IN_FLIGHT // 4
+    for _ in range(10):
+        box.publish(Publish(topic="t", payload=b"x" * size, qos=1))
+    assert len(sent) == 4
+    assert box.held_bytes > 6 * size
+    box.acknowledged(sent[0].packet_id)
+    assert len(sent) == 5
+
+
+def test_what_waits_counts_with_all_that_it_takes() -> None:
+    box, _ = outbox(1)
+    named = Properties(user_properties=(("name", "x" * 1_000),))
+    for _ in range(11):
+        box.publish(Publish(topic="t" * 1_000, payload=b"", qos=1, properties=named))
+    assert box.held_bytes > 10 * 2_000
+
+
+def test_an_end_with_many_messages_takes_no_time() -> None:
+    box, _ = outbox(30_000)
+    for _ in range(60_000):
+        box.publish(Publish(topic="t", payload=b"", qos=1))
+    began = time.process_time()
+    box.detach()
+    box.clear()
+    assert time.process_time() - began < 2
+    assert len(box) == box.held_bytes == 0
