@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from protocols.mqtt.broker.broker import Broker
@@ -26,7 +25,7 @@ class Backlog:
     def __init__(self, broker: Broker, state: SessionState) -> None:
         self._broker = broker
         self._state = state
-        self._waiting: deque[tuple[Standing, int]] = deque()
+        self._waiting: dict[str, tuple[Standing, int]] = {}
         self._standing = Standing(topic_filter="")
         self._messages: list[Message] = []
 
@@ -38,32 +37,44 @@ class Backlog:
 
     def add(self, standing: Standing) -> None:
         """A subscription was made that gets what is retained by now."""
-        self._waiting.append((standing, self._broker.retained.newest))
+        # One that is made again before its turn has one turn, with the options of now.
+        self._waiting[standing.topic_filter] = (standing, self._broker.retained.newest)
+        if len(self._waiting) > len(self._state.subscriptions.topics()):
+            self._waiting = {
+                name: each for name, each in self._waiting.items() if self._stands(name)
+            }
 
     def send(self) -> None:
-        """Hand in the next messages."""
+        """Hand in the next messages, of one subscription at most."""
+        if self.is_due and not self._has_next():
+            self._look_up()
         for _ in range(AT_A_TIME):
-            if not self.is_due or not self._find():
+            if not self.is_due or not self._has_next():
                 return
             self._broker.send_retained(self._state, self._standing, self._messages.pop())
 
     def leave(self) -> None:
         """The client goes: what it must not miss waits with its session."""
-        while self._find():
+        while self._has_next() or self._waiting:
+            if not self._has_next():
+                self._look_up()
+                continue
             message = self._messages.pop()
             if min(message.qos, self._standing.qos):
                 self._broker.send_retained(self._state, self._standing, message)
 
-    def _find(self) -> bool:
-        # Whether there is a next message, of a subscription that still stands.
-        while True:
-            is_standing = self._state.subscriptions.qos(self._standing.topic_filter) is not None
-            if self._messages and is_standing:
-                return True
-            if not self._waiting:
-                self._messages.clear()
-                return False
-            self._standing, newest = self._waiting.popleft()
-            bare_filter = self._standing.bare_filter
-            self._messages = self._broker.retained.matched(bare_filter, newest=newest)
+    def _stands(self, topic_filter: str) -> bool:
+        return self._state.subscriptions.qos(topic_filter) is not None
+
+    def _has_next(self) -> bool:
+        return bool(self._messages) and self._stands(self._standing.topic_filter)
+
+    def _look_up(self) -> None:
+        self._messages = []
+        if self._waiting:
+            name = next(iter(self._waiting))
+            self._standing, newest = self._waiting.pop(name)
+            self._messages = self._broker.retained.matched(
+                self._standing.bare_filter, newest=newest
+            )
             self._messages.reverse()

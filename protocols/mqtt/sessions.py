@@ -28,6 +28,9 @@ from storage.contract import Written
 _log: Final = structlog.get_logger("trivium.mqtt")
 
 
+_SPARE: Final = 500
+
+
 class Claim(NamedTuple):
     """What a client asks for when it connects.
 
@@ -305,6 +308,11 @@ class Sessions:
         is_earlier = at < self.deadline
         self._number += 1
         heapq.heappush(self._due, _Due(at, self._number, state))
+        # A client that comes and goes leaves one behind each time, for a week.
+        if len(self._due) > 2 * (2 * len(self._by_id) + _SPARE):
+            due = {(each.state.id, each.at): each for each in self._due if _is_due(each)}
+            self._due = [*due.values()]
+            heapq.heapify(self._due)
         if is_earlier:
             self.on_earlier()
 
@@ -314,3 +322,9 @@ class Sessions:
         if will is not None:
             self.on_will(state, will)
             self.changed(state.id)
+
+
+def _is_due(due: _Due) -> bool:
+    state = due.state
+    is_away = state.link is None and not state.is_over
+    return is_away and due.at in (state.ends_at, state.will_at)

@@ -12,7 +12,7 @@ from protocols.mqtt.backlog import AT_A_TIME
 from protocols.mqtt.broker.broker import Broker
 from protocols.mqtt.broker.retained import Retained
 from tests.support.mqtt_client import BOTH, Client
-from tests.unit.protocols.mqtt.test_publishing import House, publish, subscribe
+from tests.unit.protocols.mqtt.test_publishing import House, publish, subscribe, subscription
 
 MANY = 500
 
@@ -118,3 +118,29 @@ def test_a_session_that_is_kept_keeps_them(house: House) -> None:
     packets = again.send(connect)
     got = topics(packets + drained(again, packets))
     assert sorted({*topics(first), *got}) == sorted(f"m/{number}" for number in range(MANY))
+
+
+def test_who_subscribes_again_and_again_waits_for_one_turn(house: House) -> None:
+    client, first = subscribed(house, 1)
+    for _ in range(50):
+        client.send(subscription("m/#", qos=1))
+    got = topics(first + drained(client, first))
+    assert got.count("m/1") == 2
+
+
+def test_what_was_waited_for_is_forgotten_with_its_subscription(house: House) -> None:
+    client, _ = subscribed(house, 1)
+    for number in range(50):
+        client.send(subscription(f"m/{number}/#", qos=1))
+        client.send(Unsubscribe(packet_id=5, topic_filters=(f"m/{number}/#",)))
+    assert len(client.session._exchange.backlog._waiting) <= 2
+
+
+def test_others_have_their_turn_between_two_subscriptions(house: House) -> None:
+    client = house.client("1")
+    client.send(subscription("x/1", "x/2", "x/3"))
+    turns = 0
+    while client.session.has_backlog:
+        client.session.send_backlog()
+        turns += 1
+    assert turns == 2

@@ -185,6 +185,17 @@ class TestPresence:
         house.tell(first, 2)
         assert numbers(house.come().after) == [1, 2]
 
+    def test_one_that_comes_and_goes_often_leaves_nothing_behind(self) -> None:
+        house = House()
+        for _ in range(1_000):
+            house.come(will=delayed(10)).lose()
+        assert len(house.sessions._due) < 1_100
+        wills = listen(house)
+        house.pass_s(11)
+        assert len(wills) == 1
+        house.pass_s(100)
+        assert house.sessions.kept == 0
+
     def test_it_may_be_given_up_when_it_is_resumed(self) -> None:
         house = House()
         house.come().go()
