@@ -53,6 +53,7 @@ class Aggregator(Generic[Found]):
     Args:
         mappings: Of all collections that are searched.
         show: A hit of a top_hits as results show it.
+        look: Called before each part of the work; what it raises ends it.
 
     Raises (when made):
         RouterError: `services.storage.unexpected_bad_request` for a field that an aggregation
@@ -64,8 +65,10 @@ class Aggregator(Generic[Found]):
         aggregations: Sequence[Aggregation],
         mappings: Named[Place, Mapping],
         show: Callable[[Found, Search], Json],
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self._aggregations = aggregations
+        self._look = look
         self._mappings = mappings
         self._show = show
         self._leaves: dict[str, Leaf | None] = {}
@@ -134,6 +137,7 @@ class Aggregator(Generic[Found]):
         return {each.name: self._one(each, documents) for each in aggregations}
 
     def _one(self, aggregation: Aggregation, documents: Sequence[Found]) -> Json:
+        self._look()
         kind = aggregation.kind
         if isinstance(kind, Measure):
             return self._measure(kind, documents)
@@ -336,6 +340,7 @@ class Aggregator(Generic[Found]):
     ) -> JsonObject:
         buckets: list[tuple[str, JsonObject]] = []
         for span in kind.spans:
+            self._look()
             low = -math.inf if span.low is None else span.low
             high = math.inf if span.high is None else span.high
             inside = [
@@ -354,10 +359,10 @@ class Aggregator(Generic[Found]):
     def _filters(
         self, kind: Filters, subs: Sequence[Aggregation], documents: Sequence[Found]
     ) -> JsonObject:
-        found: list[tuple[str, list[Found]]] = [
-            (name, [each for each in documents if self._matches(query, each)])
-            for name, query in kind.queries
-        ]
+        found: list[tuple[str, list[Found]]] = []
+        for name, query in kind.queries:
+            self._look()
+            found.append((name, [each for each in documents if self._matches(query, each)]))
         if kind.other is not None:
             inside = {id(each) for _, group in found for each in group}
             found.append((kind.other, [each for each in documents if id(each) not in inside]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import apsw
@@ -40,17 +40,22 @@ class Counting:
     Terms alone are counted along the index of their field; for all else the values of what
     matches are read.
 
+    Args:
+        look: Called before each part of the work; what it raises ends it.
+
     Raises (when made): as `Storage.search`.
     """
 
-    def __init__(self, collections: Sequence[Collection], search: Search) -> None:
+    def __init__(
+        self, collections: Sequence[Collection], search: Search, look: Callable[[], None]
+    ) -> None:
         self._collections = collections
         self._aggregations = search.aggregations
         mappings = {(each.index, each.name): each.mapping for each in collections}
         tallies = [each for each in search.aggregations if _is_tally(each)]
         others = [each for each in search.aggregations if not _is_tally(each)]
         self._tallying = Aggregator(tallies, mappings, self._shown)
-        self._aggregator = Aggregator(others, mappings, self._shown)
+        self._aggregator = Aggregator(others, mappings, self._shown, look)
         self._has_others = bool(others)
         self._matchings = [Matching(bind(search.query, each.mapping), each) for each in collections]
         self._connection: apsw.Connection | None = None

@@ -40,6 +40,7 @@ class Searches:
         self._timeout_s = timeout_s
         self._waiting_max = waiting
         self._waiting = 0
+        self._is_over: Callable[[], bool] = bool
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store search")
         for name, function, count in FUNCTIONS:
             connection.create_scalar_function(name, function, count, deterministic=True)
@@ -54,7 +55,7 @@ class Searches:
         hits = Hits(collections, search)
         if not search.aggregations:
             return await self.run(lambda: hits.page(self._connection))
-        counting = Counting(collections, search)
+        counting = Counting(collections, search, self._look)
 
         def both() -> Page:
             page = hits.page(self._connection)
@@ -111,9 +112,8 @@ class Searches:
 
         def bounded() -> T:
             ends = time.monotonic() + self._timeout_s
-            self._connection.set_progress_handler(
-                lambda: is_given_up or time.monotonic() > ends, _LOOK_EVERY
-            )
+            self._is_over = lambda: is_given_up or time.monotonic() > ends
+            self._connection.set_progress_handler(self._is_over, _LOOK_EVERY)
             try:
                 outcome = self._at_one_moment(work)
             except apsw.InterruptError as error:
@@ -127,6 +127,11 @@ class Searches:
         finally:
             is_given_up = True
             self._waiting -= 1
+
+    def _look(self) -> None:
+        """End what is done in Python when its time is over, as SQLite ends its own."""
+        if self._is_over():
+            raise _too_long(self._timeout_s)
 
     def _at_one_moment(self, work: Callable[[], T]) -> T:
         # An interrupt while `temp.matched` is filled has ended the transaction already.

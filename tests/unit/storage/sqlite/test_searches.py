@@ -12,6 +12,7 @@ import pytest
 
 from router.errors import RouterError
 from router.settings import StorageSettings
+from storage.aggregations import Aggregation, Filters, Percentiles
 from storage.clauses import MAX_CLAUSES
 from storage.query import Bool, Exists, GeoDistance, Ids, Query, Range, Search, Sort, Terms
 from storage.sqlite.hits import MAX_TARGETS
@@ -166,6 +167,20 @@ class TestBounds:
             await storage.search([TARGET], heavy)
         assert caught.value.id == "services.storage.unexpected_error"
         assert (await storage.get(INDEX, COLLECTION, "7")).source["num"] == 7
+        await storage.close()
+
+    async def test_aggregations_that_take_too_long_are_refused(self, tmp_path: Path) -> None:
+        storage = await opened(tmp_path / "slow", search_timeout_s=0.5)
+        await storage.bulk([a_write("create", str(n), {"num": n}) for n in range(5_000)])
+        few = Search(aggregations=(Aggregation("p", Percentiles("num")),))
+        assert (await storage.search([TARGET], few)).total == 5_000
+        filters = Filters(tuple((str(n), Exists("num")) for n in range(5_000)), "named")
+        for heavy in (
+            tuple(Aggregation(str(n), Percentiles("num")) for n in range(5_000)),
+            (Aggregation("f", filters),),
+        ):
+            with pytest.raises(RouterError, match="longer than"):
+                await storage.search([TARGET], Search(aggregations=heavy))
         await storage.close()
 
     async def test_too_many_searches_are_refused(self, tmp_path: Path) -> None:
