@@ -18,6 +18,9 @@ from router.errors import RouterError
 _REMEMBERED: Final = 1_000
 """Topics that a client's answers are remembered of; devices publish on few."""
 
+_LONGEST: Final = 1_024
+"""Characters of a topic that is remembered: a thousand of the longest take 64 MB."""
+
 Answers = dict[tuple[Verb, str], bool]
 
 
@@ -69,7 +72,8 @@ class ClientTopics:
         if len(self._answers) >= _REMEMBERED:
             self._answers.clear()
         answer = any(topics.covers(each, topic) for each in self._filters[verb])
-        self._answers[verb, topic] = answer
+        if len(topic) <= _LONGEST:
+            self._answers[verb, topic] = answer
         return answer
 
 

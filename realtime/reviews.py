@@ -24,14 +24,20 @@ class Reviews:
 
     Args:
         find: Finds the action `realtime:subscribe`, which rights are about.
+        again_s: Seconds until it is asked again where the store can't tell.
     """
 
     def __init__(
-        self, notifier: Notifier, authority: Authority, find: Callable[[str, str], Action]
+        self,
+        notifier: Notifier,
+        authority: Authority,
+        find: Callable[[str, str], Action],
+        again_s: float = 1.0,
     ) -> None:
         self._notifier = notifier
         self._authority = authority
         self._find = find
+        self._again_s = again_s
         self._is_due = False
         self._task: asyncio.Task[None] | None = None
 
@@ -63,11 +69,18 @@ class Reviews:
         try:
             while self._is_due:
                 self._is_due = False
-                await self._review()
-        except Exception as error:  # noqa: BLE001 - a boundary: nobody awaits the task
-            _log.error("subscriptions could not be reviewed", exc_info=error)
+                await self._try()
         finally:
             self._task = None
+
+    async def _try(self) -> None:
+        try:
+            await self._review()
+        except Exception as error:  # noqa: BLE001 - a boundary: nobody awaits the task
+            _log.error("subscriptions could not be reviewed", exc_info=error)
+            # Who has lost a right must not keep it since the store was away for a moment.
+            self._is_due = True
+            await asyncio.sleep(self._again_s)
 
     async def _review(self) -> None:
         members = [member for room in self._notifier.rooms for member in room.members.values()]

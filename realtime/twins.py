@@ -25,6 +25,7 @@ ASSETS: Final = "assets"
 PIPES: Final = "notify:twin"
 
 _GET: Final = ("device-manager/asset", "get")
+_AGAIN_S: Final = 1.0
 _UNKNOWN: Final = "services.storage.not_found"
 _NOBODY: Final = Connection("", "internal")
 _GONE: Final[JsonObject] = {"type": TWIN, "_source": None}
@@ -182,7 +183,7 @@ class Twins:
         """Rights have changed: soon tell only those who may still read what they follow."""
         if not self._is_review_due and self._twins:
             self._is_review_due = True
-            self._run(self._review())
+            self._run(self._review_until_done())
 
     async def close(self) -> None:
         """Stop looking."""
@@ -323,6 +324,16 @@ class Twins:
                 ended.append(self._twins[asset].channel.name)
                 self._leave(connection, asset)
         return ended
+
+    async def _review_until_done(self) -> None:
+        while self._is_review_due:
+            try:
+                await self._review()
+            except Exception as error:  # noqa: BLE001 - a boundary: nobody awaits the task
+                _log.error("who follows twins could not be reviewed", exc_info=error)
+                # Who has lost a right must not keep it since the store was away for a moment.
+                self._is_review_due = True
+                await asyncio.sleep(_AGAIN_S)
 
     async def _review(self) -> None:
         self._is_review_due = False
