@@ -42,7 +42,7 @@ class MqttConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
-        self._held = Held(self)
+        self._held = Held(self, lambda: host.sessions.failures)
         self._feeding: asyncio.Handle | None = None
         self._is_clogged = False
         self._is_reading = True

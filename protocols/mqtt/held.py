@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from storage.contract import Written
@@ -23,13 +24,19 @@ class Speaker(Protocol):
 
 
 class Held:
-    """Bytes in their order, each until its writes are done."""
+    """Bytes in their order, each until its writes are done.
 
-    __slots__ = ("_line", "_speaker")
+    Args:
+        failures: How many writes have failed so far. One that failed since bytes were held may be
+            what they promise, though the last before them is done.
+    """
 
-    def __init__(self, speaker: Speaker) -> None:
+    __slots__ = ("_failures", "_line", "_speaker")
+
+    def __init__(self, speaker: Speaker, failures: Callable[[], int]) -> None:
         self._speaker = speaker
-        self._line: deque[tuple[asyncio.Future[Written], bytes]] = deque()
+        self._failures = failures
+        self._line: deque[tuple[asyncio.Future[Written], bytes, int]] = deque()
 
     def __len__(self) -> int:
         return len(self._line)
@@ -37,7 +44,7 @@ class Held:
     def put(self, chunk: bytes, pending: asyncio.Future[Written] | None) -> None:
         """Hold bytes until a write is done, or as long as those before them."""
         pending = pending or self._line[-1][0]
-        self._line.append((pending, chunk))
+        self._line.append((pending, chunk, self._failures()))
         pending.add_done_callback(self._go_on)
 
     def _go_on(self, _settled: asyncio.Future[Written]) -> None:
@@ -45,8 +52,9 @@ class Held:
         if not line:
             return
         while line and line[0][0].done():
-            settled, chunk = line.popleft()
-            if settled.cancelled() or settled.exception() is not None:
+            settled, chunk, failures = line.popleft()
+            is_lost = settled.cancelled() or settled.exception() is not None
+            if is_lost or self._failures() != failures:
                 line.clear()
                 self._speaker.abort()
                 return

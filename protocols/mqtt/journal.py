@@ -40,6 +40,9 @@ class Journal:
 
     Args:
         storage: Written to by this router alone.
+
+    Attributes:
+        failures: How many writes have failed.
     """
 
     def __init__(self, storage: Storage, places: Places) -> None:
@@ -47,6 +50,7 @@ class Journal:
         self._storage = storage
         self._changed: dict[str, SessionState] = {}
         self._last: asyncio.Future[Written] | None = None
+        self.failures = 0
 
     async def prepare(self) -> None:
         """Make ready; call once the store is open, before anything else."""
@@ -125,14 +129,14 @@ class Journal:
     def _write(self, verb: Verb, collection: str, id: str, content: JsonObject) -> None:
         write = Write(verb=verb, index=INDEX, collection=collection, id=id, content=content)
         future = asyncio.ensure_future(self._storage.write(write))
-        future.add_done_callback(_told)
+        future.add_done_callback(self._told)
         self._last = future
 
-
-def _told(future: asyncio.Future[Written]) -> None:
-    error = None if future.cancelled() else future.exception()
-    if error is not None:
-        _log.error("a session could not be written down", exc_info=error)
+    def _told(self, future: asyncio.Future[Written]) -> None:
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            self.failures += 1
+            _log.error("a session could not be written down", exc_info=error)
 
 
 def _message_id(state: SessionState, entry: Entry) -> str:

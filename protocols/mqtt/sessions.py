@@ -228,6 +228,11 @@ class Sessions:
         """See `Journal.pending`."""
         return None if self.journal is None else self.journal.pending()
 
+    @property
+    def failures(self) -> int:
+        """See `Journal.failures`."""
+        return 0 if self.journal is None else self.journal.failures
+
     def restore(self, state: SessionState) -> bool:
         """Take back a session that was written down; its client is away. Whether it did: a client
         may have begun another one meanwhile."""
