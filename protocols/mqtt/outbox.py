@@ -107,6 +107,7 @@ class Outbox:
         "_entries",
         "_flying",
         "_in_flight",
+        "_is_over",
         "_last_id",
         "_last_number",
         "_receive_maximum",
@@ -125,6 +126,7 @@ class Outbox:
         self._entries: dict[int, Entry] = {}
         self._waiting: deque[Entry] = deque()
         self._in_flight = self._flying = 0  # messages, and their bytes
+        self._is_over = False
         self._last_id = 0
         self._last_number = 0
         self.bounds: Bounds | None = None
@@ -192,7 +194,8 @@ class Outbox:
         return [message for message in aged if message is not None]
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Let go of everything, and take nothing more: the session is over."""
+        self._is_over = True
         self._waiting.clear()
         self.held_bytes = 0
         for entry in list(self._entries.values()):
@@ -205,6 +208,8 @@ class Outbox:
         if not message.qos:
             if self._send is not None:
                 self._send(message)
+            return
+        if self._is_over:
             return
         entry = Entry(message, self._clock(), lasts=lasts)
         if self.bounds is not None and not self._make_room(entry.size, self.bounds):

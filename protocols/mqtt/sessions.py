@@ -272,9 +272,14 @@ class Sessions:
         state.outbox.bounds = Bounds(self.terms.kept, self._pool)
         state.outbox.on_dropped = partial(self._dropped, state)
         if self.journal is not None:
-            state.on_change = partial(self.journal.changed, state)
+            # What is still at work when the session ends must not bring it back.
+            state.on_change = partial(self.changed, state.id)
             state.outbox.diary = SessionDiary(self.journal, state)
-            state.inbox.on_received = partial(self.journal.received, state)
+            state.inbox.on_received = partial(self._received, state)
+
+    def _received(self, state: SessionState, packet_id: int) -> None:
+        if self.journal is not None and not state.is_over:
+            self.journal.received(state, packet_id)
 
     def _pass_on(self, state: SessionState) -> None:
         for message in state.outbox.unacknowledged():

@@ -154,6 +154,20 @@ async def test_a_session_that_is_over_leaves_nothing(homes: Homes) -> None:
     assert not (await homes.begin()).come().connack.session_present
 
 
+async def test_what_is_at_work_when_a_session_ends_leaves_nothing(homes: Homes) -> None:
+    house = await homes.begin()
+    client = house.come()
+    client.ask(qos=1, packet_id=1)
+    client.ask(qos=2, packet_id=2)
+    house.come(clean=True, expiry_s=0).go()
+    client.answer()
+    client.answer()
+    client.session._state.on_change()
+    await settle(house)
+    assert await homes.left() == 0
+    assert house.sessions.queued_bytes == 0
+
+
 async def test_a_clean_session_and_qos_0_cost_no_write(homes: Homes) -> None:
     house = await homes.begin()
     clean = house.come(clean=True, expiry_s=0)
