@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import platform
@@ -49,7 +50,7 @@ class Dumps:
         if not _SUFFIX.fullmatch(suffix):
             expected = "1 to 64 letters, digits, hyphens or underscores"
             raise RouterError("api.assert.invalid_argument", "suffix", expected)
-        content = json.dumps({**told, **_process(), **_work()}, indent=1)
+        content = {**told, **_process(), **_work()}
         path = self._folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{suffix}.json"
         try:
             await asyncio.to_thread(self._store, path, content)
@@ -58,11 +59,11 @@ class Dumps:
             raise RouterError("core.fatal.service_unavailable", reason) from error
         return path
 
-    def _store(self, path: Path, content: str) -> None:
+    def _store(self, path: Path, content: JsonObject) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # It tells more than everybody on the machine should read.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(content)
+            file.write(json.dumps(content, indent=1))
         for old in sorted(self._folder.glob("*.json"))[: -self._kept]:
             old.unlink(missing_ok=True)
 
@@ -98,8 +99,10 @@ def _work() -> JsonObject:
 
 
 def _stack(frame: FrameType) -> list[str]:
-    summary = traceback.extract_stack(frame, limit=_FRAMES_MAX)
-    return [f"{each.filename}:{each.lineno} {each.name}" for each in summary]
+    # Innermost first, as they are walked; their source files aren't read, as nobody sees lines.
+    inner = itertools.islice(traceback.walk_stack(frame), _FRAMES_MAX)
+    places = [f"{each.f_code.co_filename}:{line} {each.f_code.co_name}" for each, line in inner]
+    return places[::-1]
 
 
 def _place(frame: FrameType) -> str:
