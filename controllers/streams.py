@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controllers import arguments, embedded
 from controllers.realtime import CHOICE, Realtime, choice
-from realtime.event_streams import EventStream
+from realtime.event_streams import EventStream, StreamLimits
 from realtime.holds import Hold
 from realtime.starts import NOW, read_start
 from router import places
@@ -48,7 +48,11 @@ class Streams:
         hold = Hold()
         own, rooms = request.connection.id, self.realtime.notifier.rooms
         events = EventStream(
-            self.connections, own, node=self.node, is_listening=lambda: bool(rooms.of(own))
+            self.connections,
+            own,
+            node=self.node,
+            is_listening=lambda: bool(rooms.of(own)),
+            limits=self._limits,
         )
         try:
             await self.follow(request)
@@ -65,6 +69,11 @@ class Streams:
         events.begin({**told, **position}, "" if start.is_snapshot else f"{feed}:{start.after}")
         self.realtime.past.tell(request, joined, hold, start)
         return Reply(stream=Stream(events.chunks(), "text/event-stream", events.close))
+
+    @property
+    def _limits(self) -> StreamLimits:
+        chosen = self.realtime.settings
+        return StreamLimits(chosen.stream_heartbeat_s, chosen.stream_unsent_bytes)
 
     def actions(self) -> tuple[Action, ...]:
         """The action."""

@@ -5,22 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
 from router.connections import Connections, Notification
 from router.envelope import Json, JsonObject
 
-HEARTBEAT_S: Final = 15.0
-"""Between two signs of life; proxies close what is silent, many of them after 30 s or 60 s."""
-
-MOST_UNSENT_BYTES: Final = 1_048_576
-"""Bytes that wait for a client before its stream is ended; it comes back and goes on."""
-
 _BEGUN_WITHIN_S: Final = 60.0
 _COME_BACK_MS: Final = 1_000
 _HEARTBEAT: Final = b":\n\n"
+
+
+class StreamLimits(NamedTuple):
+    """What a stream may take.
+
+    Attributes:
+        heartbeat_s: Seconds between two signs of life where nothing happens.
+        unsent_bytes: Bytes that wait for a client before its stream is ended; it comes back and
+            goes on.
+    """
+
+    heartbeat_s: float = 15.0
+    unsent_bytes: int = 1_048_576
 
 
 class EventStream:
@@ -40,11 +47,13 @@ class EventStream:
         *,
         node: str,
         is_listening: Callable[[], bool],
+        limits: StreamLimits,
     ) -> None:
         self.id = id
         self._connections = connections
         self._node = node
         self._is_listening = is_listening
+        self._limits = limits
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._news = asyncio.Event()
@@ -110,14 +119,14 @@ class EventStream:
     async def _is_silent(self) -> bool:
         self._news.clear()
         try:
-            async with asyncio.timeout(HEARTBEAT_S):
+            async with asyncio.timeout(self._limits.heartbeat_s):
                 await self._news.wait()
         except TimeoutError:
             return True
         return False
 
     def _put(self, event: bytes) -> None:
-        if self._bytes > MOST_UNSENT_BYTES:
+        if self._bytes > self._limits.unsent_bytes:
             self.close()
             return
         self._waiting.append(event)

@@ -43,6 +43,18 @@ class RealtimeSettings(Section):
     pipe_timeout_s: float = Field(
         10.0, gt=0, description="Seconds of all pipes of a notification; then it is dropped."
     )
+    stream_heartbeat_s: float = Field(
+        15.0,
+        gt=0,
+        description="Seconds between two signs of life of a silent event stream (HTTP); many "
+        "proxies close what is silent for 30 s or 60 s.",
+    )
+    stream_unsent_bytes: int = Field(
+        1_048_576,
+        ge=4096,
+        description="Bytes that wait for the reader of an event stream before it is ended; its "
+        "client comes back and goes on.",
+    )
 
 
 class StatisticsSettings(Section):

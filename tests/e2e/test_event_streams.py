@@ -16,8 +16,7 @@ import aiohttp
 import pytest
 
 from access.securities import Securities
-from realtime import event_streams
-from router.settings import HttpSettings, ServerSettings
+from router.settings import HttpSettings, RealtimeSettings, ServerSettings
 from storage.contract import Author
 from tests.support.fleet import fleet_app, fleet_settings
 from tests.support.people import ADA, ROOT, add_user, login, peopled
@@ -158,22 +157,20 @@ class TestEnds:
         await until(lambda: subscribers(server) == 0, "nobody listens")
         assert len(server.core.connections) == 0
 
-    async def test_a_sign_of_life_comes_now_and_then(
-        self, server: Server, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(event_streams, "HEARTBEAT_S", 0.01)
-        async with listening(server) as events:
+    async def test_a_sign_of_life_comes_now_and_then(self, tmp_path: Path) -> None:
+        often = RealtimeSettings(stream_heartbeat_s=0.01)
+        settings = fleet_settings(tmp_path).model_copy(update={"realtime": often})
+        async with running(fleet_app(), settings) as server, listening(server) as events:
             await events.next()
             lines = [await asyncio.wait_for(events.answer.content.readline(), 20) for _ in range(4)]
         assert lines == [b":\n", b"\n"] * 2
 
-    async def test_who_does_not_read_is_cut_off_and_goes_on_later(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(event_streams, "MOST_UNSENT_BYTES", 100_000)
-        settings = fleet_settings(tmp_path).model_copy(
-            update={"http": HttpSettings(write_timeout_s=0.5)}
-        )
+    async def test_who_does_not_read_is_cut_off_and_goes_on_later(self, tmp_path: Path) -> None:
+        chosen = {
+            "http": HttpSettings(write_timeout_s=0.5),
+            "realtime": RealtimeSettings(stream_unsent_bytes=100_000),
+        }
+        settings = fleet_settings(tmp_path).model_copy(update=chosen)
         count = 0
         async with running(fleet_app(), settings) as server:
             await server.core.storage.create_collection("lab", "things")
