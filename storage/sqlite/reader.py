@@ -108,6 +108,8 @@ class Reader:
                 f" WHERE id IN ({places})",
                 storable,
             ).fetchall()
+        except apsw.SQLError:  # the collection is gone by now, and its documents with it
+            return {}
         except apsw.Error as error:
             raise unexpected(error) from error
         return {each: (version, source) for each, version, source in rows}

@@ -258,3 +258,11 @@ async def test_what_is_truncated_under_a_search_is_searched_anew(storage: Sqlite
     for each in asked:
         assert [hit.id for hit in (await each).hits] == ["new"]
     await first
+
+
+async def test_what_is_truncated_under_a_read_has_no_documents(storage: SqliteStorage) -> None:
+    await storage.write(a_write("create", "old", {"key": "a"}))
+    before = storage._ledger.catalog.find(INDEX, COLLECTION)
+    await storage.truncate(INDEX, COLLECTION)
+    # As whoever asks in the moment in which the writer has committed and not told yet.
+    assert storage._reader.mget(before, ["old"]) == [None]
