@@ -54,14 +54,23 @@ class Backlog:
             self._broker.send_retained(self._state, self._standing, self._messages.pop())
 
     def leave(self) -> None:
-        """The client goes: what it must not miss waits with its session."""
+        """The client goes: what it must not miss waits with its session, as much as has a place
+        there. More would take others' time to be handed in and lost."""
+        bounds = self._state.outbox.bounds
+        left = 0 if bounds is None else bounds.most_messages - len(self._state.outbox)
+        self._waiting = {name: each for name, each in self._waiting.items() if each[0].qos}
         while self._has_next() or self._waiting:
             if not self._has_next():
                 self._look_up()
                 continue
             message = self._messages.pop()
-            if min(message.qos, self._standing.qos):
-                self._broker.send_retained(self._state, self._standing, message)
+            if not min(message.qos, self._standing.qos):
+                continue
+            if left <= 0:
+                self._state.outbox.on_dropped()
+                return
+            left -= 1
+            self._broker.send_retained(self._state, self._standing, message)
 
     def _stands(self, topic_filter: str) -> bool:
         return self._state.subscriptions.qos(topic_filter) is not None

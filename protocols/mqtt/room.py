@@ -46,6 +46,11 @@ class Bounds:
         """Whether an older message makes place for a newer one."""
         return self._settings.when_full == "drop_oldest"
 
+    @property
+    def most_messages(self) -> int:
+        """How many have a place."""
+        return self._settings.queue_messages
+
     def may_ever(self, size: int) -> bool:
         """Whether a message of that size has a place in an empty queue."""
         return size <= self._settings.queue_bytes

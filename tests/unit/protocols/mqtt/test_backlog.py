@@ -11,6 +11,7 @@ from protocols.codec.mqtt.properties import Properties
 from protocols.mqtt.backlog import AT_A_TIME
 from protocols.mqtt.broker.broker import Broker
 from protocols.mqtt.broker.retained import Retained
+from router.settings import MqttSessionSettings
 from tests.support.mqtt_client import BOTH, Client
 from tests.unit.protocols.mqtt.test_publishing import House, publish, subscribe, subscription
 
@@ -144,3 +145,20 @@ def test_others_have_their_turn_between_two_subscriptions(house: House) -> None:
         client.session.send_backlog()
         turns += 1
     assert turns == 2
+
+
+def test_no_more_is_handed_in_than_a_session_keeps() -> None:
+    house = House(kept=MqttSessionSettings(queue_messages=100))
+    retained = Retained(most=MANY, most_bytes=10_000_000, clock=lambda: 0.0)
+    house.sessions.broker = Broker(retained, clock=lambda: 0.0)
+    for number in range(MANY):
+        house.sessions.broker.publish(f"m/{number}", b"x", qos=1, retain=True)
+    fields: Any = {"properties": Properties(session_expiry_interval=100)}
+    client = house.client("1", **fields)
+    lost: list[None] = []
+    client.session._state.outbox.on_dropped = lambda: lost.append(None)
+    subscribe(client, "m/#", "+/#", "#", qos=1)
+    client.session.lost()
+    outbox = client.session._state.outbox
+    assert len(outbox) == 100
+    assert len(lost) == 1
