@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from router.section import Section
+from router.section import HIDDEN, Section, without_userinfo
 from router.sections.access import AccessSettings, AuditSettings, LoginSettings
 from router.sections.listening import (
     FrameSettings,
@@ -141,7 +141,8 @@ def _read(table: type[Section], key: str, name: str, given: Given) -> object:
     except ValidationError as error:
         expected = error.errors()[0]["msg"].removeprefix("Input should be ")
         expected = expected.removeprefix("Value error, ")
-        raise BadSettingError(f"{key} = {given} ({given.source}): expected {expected}") from None
+        shown = without_userinfo(str(given)) if table.model_fields[name].repr else HIDDEN
+        raise BadSettingError(f"{key} = {shown} ({given.source}): expected {expected}") from None
 
 
 def _toml(value: object) -> str:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from router.errors import RouterError
+from router.section import without_userinfo
 from router.settings import BadSettingError, load
 from storage.contract import StoreOpenError
 from storage.sqlite.connection import FILE_NAME
@@ -62,8 +63,9 @@ def migrate(source: str, target: str, config: Path | None, *, is_resumed: bool) 
             )
     public, private = after
     print(
-        f"{public.documents} documents are in {target}, the versions of {public.graves} deleted"
-        f" ones and {public.rows} changes with them, checksum {public.checksum[:12]}"
+        f"{public.documents} documents are in {without_userinfo(target)}, the versions of"
+        f" {public.graves} deleted ones and {public.rows} changes with them,"
+        f" checksum {public.checksum[:12]}"
     )
     print(f"{private.documents} of users, rights and tokens came with them")
     return 0

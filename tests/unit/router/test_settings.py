@@ -179,3 +179,10 @@ def test_no_password_of_a_url_is_shown() -> None:
     shown = load(None, {}, {"opensearch.nodes": nodes}).without_secrets().opensearch.nodes
     hidden = "(set, not shown)"
     assert shown == f"https://{hidden}@one:9200, http://{hidden}@two,http://three/a@b"
+
+
+def test_a_secret_that_is_wrong_is_not_quoted(file: Path) -> None:
+    file.write_text("[opensearch]\npassword = 12345678\n")
+    assert wrong(file).startswith("opensearch.password = (set, not shown) (file ")
+    file.write_text('[opensearch]\nnodes = ["http://ada:hush@one"]\n')
+    assert "hush" not in wrong(file)
