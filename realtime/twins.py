@@ -157,6 +157,12 @@ class Twins:
         twin = self._twins.get(asset)
         if twin is None:
             return
+        try:
+            self._hear(asset, twin, write, written)
+        except Exception as error:  # noqa: BLE001 - a boundary: the write is acknowledged all the same
+            _log.error("a twin could not be told of", exc_info=error)
+
+    def _hear(self, asset: Asset, twin: _Twin, write: Write, written: Written) -> None:
         if not written.incarnation:
             # Told from the feed, which may be behind what the store shows: look there.
             if asset not in self._hinted:

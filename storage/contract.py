@@ -305,8 +305,8 @@ class Storage(Protocol):
         """
 
     def listen(self, listener: Listener, is_wanted: Callable[[], bool] = always) -> None:
-        """Call the listener, on the loop, with each write that is done, in the order of the feed;
-        also when nobody waits for it any more.
+        """Call this listener, too, on the loop, with each write that is done, in the order of the
+        feed; also when nobody waits for it any more.
 
         Of a store that others share it hears of their writes too, and of all of them a little
         later; see `is_shared`. While nothing `is_wanted`, it need not be called.

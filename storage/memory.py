@@ -28,6 +28,7 @@ from storage.contract import (
 )
 from storage.done import Done
 from storage.evaluate import in_order, sort_value
+from storage.listening import together
 from storage.mapping import Mapping
 from storage.merge import copied
 from storage.names import check_collection, check_index
@@ -190,8 +191,8 @@ class MemoryStorage:
         return answer
 
     def listen(self, listener: Listener, is_wanted: Callable[[], bool] = always) -> None:  # noqa: ARG002 - it costs nothing
-        """Call the listener with each write that is acknowledged."""
-        self._listener = listener
+        """Call this listener, too, with each write that is acknowledged."""
+        self._listener = together(self._listener, listener)
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Do many writes in order; each outcome stands at its write's place."""

@@ -255,7 +255,7 @@ class OpenSearchStorage:
         return future
 
     def listen(self, listener: Listener, is_wanted: Callable[[], bool] = always) -> None:
-        """Call the listener with what any router writes."""
+        """Call this listener, too, with what any router writes."""
         self._stream.listen(listener, is_wanted)
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:

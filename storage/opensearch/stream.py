@@ -12,6 +12,7 @@ import structlog
 
 from router.errors import RouterError
 from storage.contract import Change, Listener, Write, Written
+from storage.listening import either, together
 from storage.opensearch import states
 from storage.opensearch.catalog import Collection
 from storage.opensearch.faults import RefusedError, UnreachableError
@@ -46,9 +47,10 @@ class Stream:
         self._task: asyncio.Task[None] | None = None
 
     def listen(self, listener: Listener, is_wanted: Callable[[], bool]) -> None:
-        """Tell this listener of what is written from now on, as long as it wants to hear of it."""
-        self._listener = listener
-        self._is_wanted = is_wanted
+        """Tell this listener, too, of what is written from now on, as long as it wants to hear of
+        it."""
+        self._listener = together(self._listener, listener)
+        self._is_wanted = either(self._is_wanted, is_wanted)
         self._start()
 
     def begin(self, tools: Tools) -> None:
@@ -124,8 +126,10 @@ class Stream:
             self._listener(write, msgspec.structs.replace(written, seq=change.seq))
             return
         try:
-            before = await states.before(tools, change)
-        except RouterError as error:
+            write, written = retold(change, await states.before(tools, change))
+        except (UnreachableError, RefusedError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a boundary: one row must not end the others
             _log.error("a change can't be told", seq=change.seq, reason=str(error))
             return
-        self._listener(*retold(change, before))
+        self._listener(write, written)

@@ -26,6 +26,7 @@ from storage.contract import (
     Write,
     Written,
 )
+from storage.listening import together
 from storage.query import Search
 from storage.sqlite import administration, transfer
 from storage.sqlite.catalog import Collection
@@ -226,10 +227,10 @@ class SqliteStorage:
         return self._writer.write(write)
 
     def listen(self, listener: Listener, is_wanted: Callable[[], bool] = always) -> None:  # noqa: ARG002 - it costs nothing
-        """Call the listener with each write of this process that is acknowledged."""
-        self._listener = listener
+        """Call this listener, too, with each write of this process that is acknowledged."""
+        self._listener = together(self._listener, listener)
         if self._parts is not None:
-            self._writer.listen(listener)
+            self._writer.listen(self._listener)
 
     async def bulk(self, writes: Sequence[Write]) -> list[Written | RouterError]:
         """Hand in many writes at once, in order; each outcome stands at its write's place."""

@@ -377,3 +377,12 @@ async def test_a_pipe_may_hide_what_is_in_it(tmp_path: Path) -> None:
             assert (await told(client, retain=True))["_source"]["metadata"] == {"n": 1}
             await server.sdk.device_manager.asset.update("fleet", "Truck-1", {"metadata": {"n": 2}})
             assert (await told(client))["_source"]["metadata"] == {"n": 2}
+
+
+async def test_subscriptions_to_documents_go_on_beside_them(tmp_path: Path) -> None:
+    async with fleet(tmp_path) as server:
+        heard: list[Any] = []
+        await server.sdk.realtime.subscribe("fleet", "assets", {}, heard.append)
+        await server.sdk.device_manager.asset.create("fleet", ASSET)
+        await until(lambda: bool(heard), "the notification is there")
+        assert heard[0]["result"]["_id"] == "Truck-1"

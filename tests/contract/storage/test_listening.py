@@ -125,3 +125,11 @@ async def test_it_need_not_hear_what_is_not_wanted(storage: Storage) -> None:
     async with asyncio.timeout(20):
         while told[-1] != "three":
             await asyncio.sleep(0.01)
+
+
+async def test_several_hear_of_the_same_writes(storage: Storage) -> None:
+    first, second = ear(storage), ear(storage)
+    await put(storage, "one", {"size": 1})
+    await heard(first, 1)
+    await heard(second, 1)
+    assert first == second
