@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import opensearch
 
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
 MEMORY = Path("/dev/shm")  # a mount, not a folder whose names can be guessed
 ENOUGH_BYTES = 4 << 30
+
+# How long it takes to draw an example tells how busy the machine is, not what is wrong.
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_configure() -> None:
