@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import Final
 
@@ -90,9 +91,10 @@ class Reviews:
         for name in dict.fromkeys(asked):
             callers[name] = await self._authority.assume(User(name))
 
-        def may_listen(user: User, place: Place) -> bool:
+        @functools.cache  # many are in many rooms of few collections
+        def may(user_id: str, place: Place) -> bool:
             # Whoever has come meanwhile was asked when it came.
-            caller = callers.get(user.id)
+            caller = callers.get(user_id)
             return caller is None or self.may_listen(caller, place)
 
-        self._notifier.review(may_listen)
+        self._notifier.review(lambda user, place: may(user.id, place))
