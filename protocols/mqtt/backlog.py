@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from protocols.mqtt.broker.broker import Broker
 from protocols.mqtt.broker.messages import Message
 from protocols.mqtt.broker.standing import Standing
 from protocols.mqtt.state import SessionState
+from router.topics import has_wildcard
 
 AT_A_TIME: Final = 64
 """Messages that are sent before others have their turn, and that wait to be acknowledged."""
@@ -45,13 +47,19 @@ class Backlog:
             }
 
     def send(self) -> None:
-        """Hand in the next messages, of one subscription at most."""
-        if self.is_due and not self._has_next():
-            self._look_up()
+        """Hand in the next messages; looks up one filter with wildcards at most, for that takes
+        as long as there are messages."""
+        left = AT_A_TIME
+        has_searched = False
         for _ in range(AT_A_TIME):
-            if not self.is_due or not self._has_next():
+            while left and self.is_due and self._has_next():
+                self._broker.send_retained(self._state, self._standing, self._messages.pop())
+                left -= 1
+            is_search = any(has_wildcard(each) for each in islice(self._waiting, 1))
+            if not left or not self.is_due or (is_search and has_searched):
                 return
-            self._broker.send_retained(self._state, self._standing, self._messages.pop())
+            has_searched = has_searched or is_search
+            self._look_up()
 
     def leave(self) -> None:
         """The client goes: what it must not miss waits with its session, as much as has a place

@@ -139,12 +139,19 @@ def test_what_was_waited_for_is_forgotten_with_its_subscription(house: House) ->
 
 def test_others_have_their_turn_between_two_subscriptions(house: House) -> None:
     client = house.client("1")
-    client.send(subscription("x/1", "x/2", "x/3"))
+    client.send(subscription("x/1/+", "x/2/+", "x/3/+"))
     turns = 0
     while client.session.has_backlog:
         client.session.send_backlog()
         turns += 1
     assert turns == 2
+
+
+def test_topics_without_wildcards_are_all_looked_up_at_once(house: House) -> None:
+    publish(house.client("2"), "x/70", b"found", retain=True)
+    client = house.client("1")
+    assert topics(client.send(subscription("x/1", "x/2", "x/70"))) == ["x/70"]
+    assert not client.session.has_backlog
 
 
 def test_no_more_is_handed_in_than_a_session_keeps() -> None:
