@@ -14,6 +14,7 @@ import orjson
 import structlog
 
 from access.keyring import Keyring, KeyringError, first_keyring, pack, unpack
+from storage.folders import sync_folder
 
 FILE_NAME: Final = "keys.json"
 
@@ -88,14 +89,14 @@ class KeyFile:
             # Fails where another router was faster; then its key counts.
             with contextlib.suppress(FileExistsError):
                 os.link(draft, self.path)
-            self._sync_folder()
+            sync_folder(self.path.parent)
 
     def _change(self, change: Callable[[Keyring], Keyring]) -> Keyring:
         try:
             with self._alone():
                 with self._written(change(self.read())) as draft:
                     draft.replace(self.path)
-                    self._sync_folder()
+                    sync_folder(self.path.parent)
                 return self.read()
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
@@ -121,13 +122,6 @@ class KeyFile:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(folder)
-
-    def _sync_folder(self) -> None:
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
         finally:
             os.close(folder)
 

@@ -21,6 +21,7 @@ from access.audit.segments import (
     segments,
     whole_bytes,
 )
+from storage.folders import sync_folder
 
 _log: Final = structlog.get_logger("trivium.audit")
 
@@ -150,7 +151,7 @@ class Writer:
         if self._file >= 0:
             os.close(self._file)
         self._file, self._size, self._segment = file, os.fstat(file).st_size, new
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def _prune(self) -> None:
         old = self._too_old()
@@ -166,7 +167,7 @@ class Writer:
         self.sync()
         for gone in old:
             gone.path.unlink(missing_ok=True)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         _log.info("audit pruned", entries_before=kept.first, files=len(old))
 
     def _too_old(self) -> list[Segment]:
@@ -218,14 +219,6 @@ def _locked(path: Path) -> int:
         os.close(file)
         raise OSError(0, "another router writes its audit there (audit.folder)") from None
     return file
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _day(at: int) -> date:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from storage.folders import sync_folder
 from trivium.imports.source import Mark, SourceError, absorb
 
 _FORMAT: Final = 1
@@ -85,21 +86,14 @@ class Journal:
             is_first = not self.path.exists()
             draft.replace(self.path)
             if is_first:
-                self._sync_folder()
+                # Else a power cut may take its name, and with it the key of what was sent.
+                sync_folder(self.path.parent)
         except OSError as error:
             with suppress(OSError):
                 draft.unlink()
             raise SourceError(
                 f"{self.path}, which an import goes on from, can't be written: {error.strerror}"
             ) from None
-
-    def _sync_folder(self) -> None:
-        # Else a power cut may take its name, and with it the key of what was sent.
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def line(self) -> int | None:
         """The line where the next run goes on, None if there is nothing to go on with."""
