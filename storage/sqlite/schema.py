@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -90,12 +90,7 @@ def _keep_keys(connection: apsw.Connection) -> None:
 
 def _index_nested_objects(connection: apsw.Connection) -> None:
     """Step 4: nested objects are index rows, as they are when they are written from now on."""
-    living = "SELECT number, mapping FROM collections WHERE instr(mapping, '\"nested\"')"
-    rows: list[Any] = connection.execute(living).fetchall()
-    for number, form in rows:
-        mapping = Mapping.parse("", "", orjson.loads(form))
-        known = "SELECT path, number FROM fields WHERE collection = ?"
-        sides = SideChanges(dict(connection.execute(known, (number,))))
+    for number, mapping, sides in _mapped(connection, "nested"):
         documents: Iterable[Any] = connection.execute(f"SELECT doc, source FROM documents_{number}")
         for doc, source in documents:
             found = mapping.rows(orjson.loads(source))
@@ -114,12 +109,7 @@ def _note(connection: apsw.Connection) -> None:
 
 def _index_words(connection: apsw.Connection) -> None:
     """Step 6: texts are found by their words, without reading them."""
-    living = "SELECT number, mapping FROM collections WHERE instr(mapping, '\"text\"')"
-    rows: list[Any] = connection.execute(living).fetchall()
-    for number, form in rows:
-        mapping = Mapping.parse("", "", orjson.loads(form))
-        known = "SELECT path, number FROM fields WHERE collection = ?"
-        sides = SideChanges(dict(connection.execute(known, (number,))))
+    for number, mapping, sides in _mapped(connection, "text"):
         texts.create(connection, number)
         documents: Iterable[Any] = connection.execute(f"SELECT doc, source FROM documents_{number}")
         for doc, source in documents:
@@ -128,8 +118,18 @@ def _index_words(connection: apsw.Connection) -> None:
             sides.add(doc, (), text, partial(list, text))
             if not doc % _CHUNK:
                 sides.flush(connection, number)
-                sides = SideChanges(sides.fields)
+                sides = SideChanges(sides.fields)  # noqa: PLW2901 - the rows that are not written yet
         sides.flush(connection, number)
+
+
+def _mapped(connection: apsw.Connection, kind: str) -> Iterator[tuple[int, Mapping, SideChanges]]:
+    """The collections whose mapping has fields of a kind, and where their index rows go."""
+    living = "SELECT number, mapping FROM collections WHERE instr(mapping, ?)"
+    rows: list[Any] = connection.execute(living, (f'"{kind}"',)).fetchall()
+    for number, form in rows:
+        known = "SELECT path, number FROM fields WHERE collection = ?"
+        sides = SideChanges(dict(connection.execute(known, (number,))))
+        yield number, Mapping.parse("", "", orjson.loads(form)), sides
 
 
 STEPS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (
