@@ -28,7 +28,7 @@ from storage.fields import Value
 from storage.formats import KeyFormat, key_format, key_of
 from storage.intervals import MAX_BUCKETS, starts_of, steps_between
 from storage.mapping import Mapping
-from storage.measures import MEASURES, percentile, stats
+from storage.measures import MEASURES, number_of, percentile, stats
 from storage.plan import Leaf
 from storage.query import Query, Search
 from storage.refusals import malformed
@@ -156,7 +156,7 @@ class Aggregator(Generic[Found]):
         return {**head, "doc_count": len(documents), **self._all(subs, documents)}
 
     def _numbers(self, field: str, documents: Iterable[Found]) -> list[float]:
-        return [_number(value) for each in documents for value in each.fields.get(field, ())]
+        return [number_of(value) for each in documents for value in each.fields.get(field, ())]
 
     def _measure(self, kind: Measure, documents: Sequence[Found]) -> JsonObject:
         leaf = self._leaf(kind.field)
@@ -265,7 +265,7 @@ class Aggregator(Generic[Found]):
     ) -> JsonObject:
         numbers = [int(number) for number in self._numbers(kind.field, documents)]
         start_of, starts = starts_of(kind, numbers)
-        groups = self._grouped(documents, kind.field, lambda value: start_of(int(_number(value))))
+        groups = self._grouped(documents, kind.field, lambda value: start_of(int(number_of(value))))
         head = key_format(self._leaf(kind.field), kind.format, kind.zone)
         return self._stepped(kind, subs, groups, starts, head)
 
@@ -273,7 +273,7 @@ class Aggregator(Generic[Found]):
         self, kind: Steps, subs: Sequence[Aggregation], documents: Sequence[Found]
     ) -> JsonObject:
         def step_of(value: Value) -> float:
-            return math.floor((_number(value) - kind.offset) / kind.width)
+            return math.floor((number_of(value) - kind.offset) / kind.width)
 
         groups = self._grouped(documents, kind.field, step_of)
         steps: list[float] = sorted(groups)
@@ -286,7 +286,7 @@ class Aggregator(Generic[Found]):
         """The buckets of a `Dates` or `Steps` with the empty ones between them."""
         kind = aggregation.kind
         assert isinstance(kind, (Dates, Steps))
-        known = {_number(bucket["key"]): bucket for bucket in buckets}  # type: ignore[arg-type]
+        known = {number_of(bucket["key"]): bucket for bucket in buckets}  # type: ignore[arg-type]
         starts = sorted(known)
         shown = key_format(None)
         if isinstance(kind, Dates):
@@ -297,7 +297,7 @@ class Aggregator(Generic[Found]):
             steps = steps_between(round(first), round(last))
             starts = [step * kind.width + kind.offset for step in steps]
         told = [self._step(start, shown, (), aggregation.subs) for start in starts]
-        whole = [(name, known.get(_number(each["key"]), each)) for name, each in told]  # type: ignore[arg-type]
+        whole = [(name, known.get(number_of(each["key"]), each)) for name, each in told]  # type: ignore[arg-type]
         return _listed(whole, is_keyed=kind.is_keyed)
 
     def _grouped(
@@ -346,7 +346,7 @@ class Aggregator(Generic[Found]):
             inside = [
                 each
                 for each in documents
-                if any(low <= _number(value) < high for value in each.fields.get(kind.field, ()))
+                if any(low <= number_of(value) < high for value in each.fields.get(kind.field, ()))
             ]
             head: JsonObject = {} if kind.is_keyed else {"key": span.key}
             if span.low is not None:
@@ -383,13 +383,8 @@ def _listed(buckets: Sequence[tuple[str, JsonObject]], *, is_keyed: bool) -> Jso
     return {"buckets": [bucket for _, bucket in buckets]}
 
 
-def _number(value: Value) -> float:
-    assert isinstance(value, (int, float)), "is the aggregation checked?"
-    return value
-
-
 def _comparable(value: Value) -> tuple[bool, float, str]:
-    return (True, 0, value) if isinstance(value, str) else (False, _number(value), "")
+    return (True, 0, value) if isinstance(value, str) else (False, number_of(value), "")
 
 
 _BUCKETS: Final[dict[type[Kind], Callable[..., JsonObject]]] = {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from router.envelope import Json, JsonObject
+from storage.fields import Value
 from storage.formats import KeyFormat
 
 # The one place where the peer shows booleans bare.
@@ -35,3 +36,9 @@ def percentile(numbers: Sequence[float], percent: float) -> float | None:
     if not numbers:
         return None
     return float(numbers[min(len(numbers) - 1, math.floor(len(numbers) * percent / 100))])
+
+
+def number_of(value: Value) -> float:
+    """A value of a field that aggregations count with; that it is one was checked before."""
+    assert isinstance(value, (int, float)), "is the aggregation checked?"
+    return value
