@@ -84,8 +84,7 @@ class Realtime:
 
     def form(self, content: JsonObject) -> NormalForm:
         """The normal form of a filter. Raises: `api.assert.koncorde_dsl_error`."""
-        limits = FilterLimits(self.settings.filter_conditions, self.settings.filter_depth)
-        return normal_form(content, limits)
+        return normal_form(content, FilterLimits.of(self.settings))
 
     async def join(self, request: Request) -> Json:
         """Listen in a room that somebody has subscribed to."""

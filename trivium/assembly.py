@@ -115,10 +115,7 @@ class Core:
         if self.audit is not None:
             self.observer.audited = self.audit.trail.counts
         self.sessions_store = stores.make_sessions(settings, storage)
-        limits_of_filters = FilterLimits(
-            settings.realtime.filter_conditions, settings.realtime.filter_depth
-        )
-        self.memberships = Memberships(self.notifier, limits_of_filters)
+        self.memberships = Memberships(self.notifier, FilterLimits.of(settings.realtime))
         self.journal = Journal(self.sessions_store or self.private, self.memberships)
         self.table = build_table(self._surroundings(settings))
         app.declare(self.table, self.events)

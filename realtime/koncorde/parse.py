@@ -11,6 +11,7 @@ from realtime.koncorde.documents import as_number
 from realtime.koncorde.faults import at, fault, non_empty, object_at, text_at, value_at
 from realtime.koncorde.normal import NormalForm, TooComplexError, normalise
 from router.envelope import Json, JsonObject
+from router.settings import RealtimeSettings
 
 KEYWORDS: Final = frozenset({*CLAUSES, "and", "bool", "not", "or", "select"})
 """All clauses and operators."""
@@ -29,6 +30,11 @@ class FilterLimits(NamedTuple):
 
     conditions: int = 100
     depth: int = 32
+
+    @classmethod
+    def of(cls, settings: RealtimeSettings) -> FilterLimits:
+        """Those of filters that are subscribed to."""
+        return cls(settings.filter_conditions, settings.filter_depth)
 
 
 def parse(
