@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from protocols.codec import frame
 from protocols.codec.mqtt.encode import encode_message, encode_publish, message_head
 from protocols.codec.mqtt.packets import V5, Publish
@@ -13,6 +15,18 @@ from protocols.mqtt.terms import Terms
 from protocols.mqtt.writer import Writer
 from router.connections import Notification
 from router.envelope import Response
+
+RATE_EXCEEDED: Final = "network.mqtt.ratelimit_exceeded"
+
+_LIMITS: Final = frozenset(
+    {
+        RATE_EXCEEDED,
+        "api.process.overloaded",
+        "api.process.too_many_logins_requests",
+        "api.process.too_many_requests",
+    }
+)
+"""Errors by which a request is refused before anything is done, since there were too many."""
 
 
 class Answers:
@@ -51,14 +65,35 @@ class Answers:
             lasts=lasts,
         )
 
+    def receipt(self, response: Response) -> tuple[Reason, Properties]:
+        """How to acknowledge the PUBLISH of a request that has its answer.
+
+        Only a limit is told here, for whoever counts acknowledgements to slow down; every other
+        error is an answer like any other.
+
+        Source: MQTT 5, 3.4.2.1 and 3.5.2.1.
+        """
+        error = response.error
+        if error is None or error["id"] not in _LIMITS:
+            return Reason.SUCCESS, NO_PROPERTIES
+        retry_after = response.headers.get("Retry-After", "")
+        return self._refused(Reason.QUOTA_EXCEEDED, str(error["message"]), retry_after)
+
+    def too_soon(self) -> tuple[Reason, Properties]:
+        """How to acknowledge a message beyond what may come within a second."""
+        return self._refused(Reason.QUOTA_EXCEEDED, "too many messages within a second", "1")
+
     def refused(self, reason: Reason, text: str) -> tuple[Reason, Properties]:
         """How to acknowledge a PUBLISH that goes to nobody.
 
         Source: MQTT 3.1.1, 3.3.5: without a way to refuse, a server may acknowledge all the same.
         """
+        return self._refused(reason, text, "")
+
+    def _refused(self, reason: Reason, text: str, retry_after: str) -> tuple[Reason, Properties]:
         if self._writer.version != V5:
             return Reason.SUCCESS, NO_PROPERTIES
-        return reason, self._writer.problem(text)
+        return reason, self._writer.problem(text, retry_after=retry_after)
 
     def notify(self, notification: Notification, qos: int) -> None:
         """Send a message that answers nothing."""

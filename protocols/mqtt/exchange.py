@@ -20,10 +20,10 @@ from protocols.codec.mqtt.packets import (
     Unsuback,
     Unsubscribe,
 )
-from protocols.codec.mqtt.properties import NO_PROPERTIES
+from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
 from protocols.codec.mqtt.reasons import Reason, protocol_error
 from protocols.mqtt.aliases import IncomingAliases
-from protocols.mqtt.answers import Answers, check_publish
+from protocols.mqtt.answers import RATE_EXCEEDED, Answers, check_publish
 from protocols.mqtt.backlog import Backlog
 from protocols.mqtt.broker.standing import Standing
 from protocols.mqtt.following import Following
@@ -112,14 +112,12 @@ class Exchange:
         lasts = job.request.jwt is None
         if is_here or (lasts and self._state.expiry_s):
             self.answers.answer(job.publish, response, is_here=is_here, lasts=lasts)
-        if job.receipt is not None:
-            self._inbox.settle(job.receipt)
+        self._settle(job.receipt, *self.answers.receipt(response))
 
     def stored(self, job: Storing, reason: Reason) -> None:
         """A message is on the disk, or can't be: acknowledge its PUBLISH."""
         self.at_work -= 1
-        if job.receipt is not None:
-            self._inbox.settle(job.receipt, self._known(reason))
+        self._settle(job.receipt, self._known(reason))
 
     def _on_publish(self, packet: Publish) -> None:
         if self._writer.version == V5:
@@ -137,19 +135,29 @@ class Exchange:
 
     def _forward(self, packet: Publish, receipt: Receipt | None) -> None:
         refused = self._publishing.refusal(packet)
-        if refused is None and not self._sessions.may_send(self._state.id):
-            refused = Reason.QUOTA_EXCEEDED, "too many messages within a second"
         if refused is not None:
             self._writer.refused.append("topic")
-            if receipt is not None:
-                self._inbox.settle(receipt, *self.answers.refused(*refused))
+            self._settle(receipt, *self.answers.refused(*refused))
+            return
+        if not self._sessions.may_send(self._state.id):
+            self._writer.refused.append(RATE_EXCEEDED)
+            self._settle(receipt, *self.answers.too_soon())
             return
         reason, stored = self._publishing.forward(packet)
         if stored is not None:
             self.at_work += 1
             self._jobs.append(Storing(receipt, reason, stored))
-        elif receipt is not None:
-            self._inbox.settle(receipt, self._known(reason))
+        else:
+            self._settle(receipt, self._known(reason))
+
+    def _settle(
+        self,
+        receipt: Receipt | None,
+        reason: Reason = Reason.SUCCESS,
+        properties: Properties = NO_PROPERTIES,
+    ) -> None:
+        if receipt is not None:
+            self._inbox.settle(receipt, reason, properties)
 
     def _known(self, reason: Reason) -> Reason:
         # MQTT 3.1.1, 3.3.5: without a way to refuse, a server may acknowledge all the same.
@@ -162,8 +170,7 @@ class Exchange:
             self._writer.refused.append("bad_frame")
             refused = refusal(error.as_refusal(BAD_FRAME), request_id=error.request_id)
             self.answers.answer(packet, refused)
-            if receipt is not None:
-                self._inbox.settle(receipt)
+            self._settle(receipt)
             return
         if packet.qos == 2 and self._inbox.on_received is not None:
             # Should the router die before it has told the client, it does this once all the same.

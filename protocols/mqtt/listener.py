@@ -14,6 +14,7 @@ from protocols.codec import frame
 from protocols.codec.mqtt.packets import Will
 from protocols.codec.mqtt.reasons import PacketError, Reason
 from protocols.crowd import Crowd
+from protocols.mqtt.answers import RATE_EXCEEDED
 from protocols.mqtt.broker.broker import Broker
 from protocols.mqtt.connection import LINGER_S, MqttConnection
 from protocols.mqtt.job import Job, Storing
@@ -42,11 +43,8 @@ from router.settings import Settings
 SPARE_CONNECTIONS: Final = 64
 """Connections above a limit that are kept to be told so; further ones are dropped."""
 
-
 _SOONEST_S: Final = 0.01
 _LATEST_S: Final = 60.0
-
-RATE_EXCEEDED: Final = "network.mqtt.ratelimit_exceeded"
 
 
 class MqttListener:

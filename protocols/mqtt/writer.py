@@ -70,9 +70,13 @@ class Writer:
         self.refused.append("answer_too_large")
         return False
 
-    def problem(self, text: str) -> Properties:
-        """The reason string for a packet other than CONNACK and DISCONNECT, if it is wanted.
+    def problem(self, text: str, *, retry_after: str = "") -> Properties:
+        """The reason string for a packet other than CONNACK and DISCONNECT, and after how many
+        seconds to try again, if that is wanted.
 
         Source: [MQTT-3.1.2-29].
         """
-        return Properties(reason_string=text) if self.tells_problems else NO_PROPERTIES
+        if not self.tells_problems:
+            return NO_PROPERTIES
+        told = (("retry-after", retry_after),) if retry_after else ()
+        return Properties(reason_string=text, user_properties=told)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import websockets
 
-from protocols.codec.mqtt.packets import V3_1_1, V5, Puback, Publish
+from protocols.codec.mqtt.packets import V3_1_1, V5, Puback, Publish, Pubrec, Pubrel
+from protocols.codec.mqtt.reasons import Reason
 from router.settings import HttpSettings, MqttSettings, Settings, WebSocketSettings
 from tests.support import mqtt_wire
 from tests.support.http_house import open_house
@@ -81,17 +82,26 @@ class TestMqtt:
         assert refused[0]["error"]["id"] == "network.mqtt.ratelimit_exceeded"
         assert {answer["requestId"] for answer in answers} == {f"r{n}" for n in range(FLOOD)}
 
-    async def test_what_is_refused_is_acknowledged(self) -> None:
+    @pytest.mark.parametrize(("qos", "kind"), [(1, Puback), (2, Pubrec)])
+    async def test_the_acknowledgement_says_what_the_answer_says(
+        self, qos: int, kind: type[Puback | Pubrec]
+    ) -> None:
+        told = []
         async with (
             mqtt_wire.listening(self.SETTINGS) as served,
             mqtt_wire.client(served.port, V5) as client,
         ):
             for number in range(1, FLOOD + 1):
-                await client.ask(NOW, qos=1, packet_id=number)
+                await client.ask(NOW, qos=qos, packet_id=number)
                 packets = [await client.receive(), await client.receive()]
-                assert any(isinstance(packet, Puback) for packet in packets)
+                acknowledgement = next(packet for packet in packets if isinstance(packet, kind))
                 sent = next(packet for packet in packets if isinstance(packet, Publish))
                 await client.send(Puback(packet_id=sent.packet_id))
+                told.append((json.loads(sent.payload)["status"], acknowledgement.reason))
+                if kind is Pubrec and not acknowledgement.reason:
+                    await client.send(Pubrel(packet_id=number))
+                    await client.receive()
+        assert set(told) == {(200, Reason.SUCCESS), (429, Reason.QUOTA_EXCEEDED)}
 
 
 class TestHttp:

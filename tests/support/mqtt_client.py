@@ -18,7 +18,8 @@ from protocols.mqtt.job import Job
 from protocols.mqtt.session import Session
 from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.terms import Terms
-from router.envelope import Bearer, Connection, Response
+from router.envelope import Bearer, Connection, Response, refusal
+from router.errors import RouterError
 
 REQUEST = "Kuzzle/request"
 RESPONSE = "Kuzzle/response"
@@ -118,6 +119,13 @@ class Client:
         """Let a job (the oldest) be answered; what comes back."""
         job = self.jobs.pop(0) if job is None else job
         response = Response(request_id=job.request.request_id, status=200, result=result)
+        self.session.answered(job, response, self.now)
+        return self.received()
+
+    def refuse(self, error: RouterError) -> list[Packet]:
+        """Let the oldest job be answered by an error; what comes back."""
+        job = self.jobs.pop(0)
+        response = refusal(error, request_id=job.request.request_id)
         self.session.answered(job, response, self.now)
         return self.received()
 

@@ -30,6 +30,7 @@ from protocols.codec.mqtt.packets import (
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
 from protocols.mqtt.session import PACKETS_PER_TURN
+from router.errors import RouterError, TooSoonError
 from tests.support.mqtt_client import BOTH, RESPONSE, TERMS, Client, connected, summary
 
 
@@ -203,6 +204,50 @@ class TestAcknowledgements:
         client = connected()
         client.ask(qos=2, packet_id=5)
         assert summary(client.send(Pubrel(packet_id=5))) == ["Disconnect 0x82"]
+
+
+class TestTooManyRequests:
+    """Sections 3.4.2.1 and 3.5.2.1: 0x97, an imposed limit has been exceeded."""
+
+    ERROR = TooSoonError("api.process.too_many_requests", retry_after_s=3)
+
+    def test_mqtt_5_is_told_by_the_acknowledgement_too(self) -> None:
+        client = connected()
+        client.ask(qos=1, packet_id=1)
+        answer, puback = client.refuse(self.ERROR)
+        (envelope,) = payloads([answer])
+        assert (envelope["status"], envelope["headers"]) == (429, {"Retry-After": "3"})
+        assert isinstance(puback, Puback)
+        assert puback.reason == Reason.QUOTA_EXCEEDED
+        assert puback.properties.reason_string == str(self.ERROR)
+        assert puback.properties.user_properties == (("retry-after", "3"),)
+
+    def test_a_pubrec_that_refuses_ends_the_exchange(self) -> None:
+        client = connected()
+        client.ask(qos=2, packet_id=2)
+        assert summary(client.refuse(self.ERROR))[1:] == ["Pubrec 2 0x97"]
+        # Section 4.3.3: the identifier is free, what comes under it is another message.
+        assert summary(client.send(Pubrel(packet_id=2))) == ["Pubcomp 2 0x92"]
+        client.ask(qos=2, packet_id=2)
+        assert summary(client.answer())[1:] == ["Pubrec 2 0x00"]
+
+    def test_mqtt_3_1_1_is_told_by_the_answer_alone(self) -> None:
+        client = connected(V3_1_1)
+        client.ask(qos=2, packet_id=2)
+        assert summary(client.refuse(self.ERROR))[1:] == ["Pubrec 2 0x00"]
+
+    def test_only_for_who_wants_to_know_of_problems(self) -> None:
+        client = connected(properties=Properties(request_problem_information=0))
+        client.ask(qos=1, packet_id=1)
+        assert client.refuse(self.ERROR)[1:] == [Puback(packet_id=1, reason=Reason.QUOTA_EXCEEDED)]
+
+    @pytest.mark.parametrize(
+        ("id", "reason"), [("api.process.overloaded", 0x97), ("api.assert.body_required", 0)]
+    )
+    def test_other_errors(self, id: str, reason: int) -> None:
+        client = connected()
+        client.ask(qos=1, packet_id=1)
+        assert summary(client.refuse(RouterError(id)))[1:] == [f"Puback 1 0x{reason:02X}"]
 
 
 class TestFlowControl:
