@@ -57,7 +57,7 @@ class KeyFile:
         try:
             version = self._version()
             if version is None:
-                self._create()
+                self._create(first_keyring())
                 version = self._version()
             if self._keyring is None or version != self._read_version:
                 self._keyring = self._checked()
@@ -65,6 +65,16 @@ class KeyFile:
             return self._keyring
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
+
+    def adopt(self, keyring: Keyring) -> None:
+        """Have these keys as well; where there are none, these alone. Raises: KeyringError."""
+        try:
+            if self._version() is None:
+                self._create(keyring)
+        except OSError as error:
+            raise self._unusable(error.strerror or str(error)) from error
+        if self.read().joined(keyring) != self.read():
+            self._change(lambda kept: kept.joined(keyring))
 
     # -- inside -------------------------------------------------------------------------
 
@@ -83,9 +93,9 @@ class KeyFile:
             return None
         return status.st_mtime_ns, status.st_ino, status.st_size
 
-    def _create(self) -> None:
+    def _create(self, keyring: Keyring) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._written(first_keyring()) as draft:
+        with self._written(keyring) as draft:
             # Fails where another router was faster; then its key counts.
             with contextlib.suppress(FileExistsError):
                 os.link(draft, self.path)

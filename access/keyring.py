@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -50,6 +50,11 @@ class Keyring(msgspec.Struct, frozen=True):
         """The same with one more key, which signs from now on."""
         # Keys are ordered by their age, even where the clock was set back.
         return Keyring((*self.keys, new_key(not_before_ms=self.newest.made_at_ms + 1)))
+
+    def joined(self, other: Keyring) -> Keyring:
+        """The keys of both; the newest of all signs."""
+        every = {key.id: key for key in (*self.keys, *other.keys)}
+        return _by_age(every.values())
 
     def without(self, ids: Collection[str]) -> Keyring:
         """The same without those keys; the newest always stays."""
@@ -143,4 +148,8 @@ def unpack(content: object) -> Keyring:
         raise KeyringError("they are not what was written there") from None
     if not keys or any(len(key.secret) < SECRET_BYTES // 2 for key in keys):
         raise KeyringError("a key is missing or too short")
+    return _by_age(keys)
+
+
+def _by_age(keys: Iterable[Key]) -> Keyring:
     return Keyring(tuple(sorted(keys, key=lambda key: (key.made_at_ms, key.id))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 import orjson
@@ -16,6 +16,9 @@ PAGE: Final = 500
 """Documents that are read and loaded at a time."""
 
 _MODULUS: Final = 1 << 256
+
+Place: TypeAlias = tuple[str, str, str]
+"""Index, collection and id of a document."""
 
 
 class Transferable(Storage, Protocol):
@@ -79,6 +82,7 @@ async def copy(
     is_resumed: bool = False,
     size: int = PAGE,
     progress: Callable[[int], None] | None = None,
+    without: Place | None = None,
 ) -> None:
     """Bring indexes, collections, mappings and documents with versions and stamps to the target,
     the versions of deleted documents, and the rows of the changes feed.
@@ -91,6 +95,7 @@ async def copy(
         is_resumed: Go on where the target has indexes already.
         size: Documents, or rows, read at a time.
         progress: Told after each page how many of them it had.
+        without: A document that stays behind; rows of the feed about it come along.
 
     Raises:
         NotEmptyError: The target has indexes, and `is_resumed` is false.
@@ -104,24 +109,14 @@ async def copy(
             await target.create_index(index)
         for collection in source.collections(index):
             await target.create_collection(index, collection, source.mapping(index, collection))
-            await _copy_documents((source, target), (index, collection), size, done)
+            async for documents in _pages(source, index, collection, size, without):
+                await target.load(index, collection, documents)
+                done(len(documents))
+            async for graves in _graves(source, index, collection, size):
+                await target.bury(index, collection, graves)
     async for rows in _rows(source, size):
         await target.load_rows(rows)
         done(len(rows))
-
-
-async def _copy_documents(
-    stores: tuple[Transferable, Transferable],
-    place: tuple[str, str],
-    size: int,
-    done: Callable[[int], None],
-) -> None:
-    source, target = stores
-    async for documents in _pages(source, *place, size):
-        await target.load(*place, documents)
-        done(len(documents))
-    async for graves in _graves(source, *place, size):
-        await target.bury(*place, graves)
 
 
 def check_empty(target: Storage) -> None:
@@ -130,13 +125,13 @@ def check_empty(target: Storage) -> None:
         raise NotEmptyError("the target is not empty")
 
 
-async def total(store: Transferable) -> Total:
-    """All of a store. Documents count with index, collection, id, version and content, rows with
-    all that they say but their number; keys are sorted first."""
+async def total(store: Transferable, *, without: Place | None = None) -> Total:
+    """All of a store but the document `without`. Documents count with index, collection, id,
+    version and content, rows with all that they say but their number; keys are sorted first."""
     documents = graves = digest = 0
     for index in store.indexes():
         for collection in store.collections(index):
-            async for page in _pages(store, index, collection, PAGE):
+            async for page in _pages(store, index, collection, PAGE, without):
                 documents += len(page)
                 digest += sum(
                     _digest([index, collection, each.id, each.version, each.source])
@@ -161,11 +156,11 @@ async def _total_of_rows(store: Transferable) -> tuple[int, int]:
 
 
 async def _pages(
-    store: Transferable, index: str, collection: str, size: int
+    store: Transferable, index: str, collection: str, size: int, without: Place | None
 ) -> AsyncIterator[list[Document]]:
     after_id = ""
     while documents := await store.page(index, collection, after_id, size):
-        yield documents
+        yield [each for each in documents if (index, collection, each.id) != without]
         after_id = documents[-1].id
 
 

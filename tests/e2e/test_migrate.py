@@ -1,11 +1,13 @@
 """`trivium migrate`: there and back, cut and resumed, and what it refuses."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import TypeVar
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from router.settings import StorageSettings
 from storage.sqlite.store import SqliteStorage
 from storage.transfer import Total, total
+from tests.e2e.test_several_routers_users import ROOT, a_user, ask, asked, log_in, result
 from tests.support.program import trivium
 from tests.support.server import child_environment, serving
 from tests.support.stores import COLLECTION, INDEX, a_write
@@ -20,6 +23,7 @@ from tests.support.stores import COLLECTION, INDEX, a_write
 T = TypeVar("T")
 
 MANY = 6_000
+KEYS = Path("private") / "keys.json"
 LOADED = f"/@%26{INDEX}.{COLLECTION}"
 
 
@@ -55,6 +59,39 @@ def holds(folder: Path) -> Total:
     return within(folder, total)
 
 
+def key_file(path: Path) -> dict[str, str]:
+    """Settings that name the file of the signing keys."""
+    return {"TRIVIUM__ACCESS__KEY_FILE": str(path)}
+
+
+def logged_in(folder: Path, data: Path) -> str:
+    """The token of an administrator, made on a store that had none."""
+    with serving(folder, data=data) as server:
+        result(server, "security:createFirstAdmin", a_user(ROOT), _id="root")
+        return log_in(server, ROOT)
+
+
+def speaks_for(folder: Path, data: Path, token: str, **environment: str) -> object:
+    """Whom a router on that store takes the bearer of the token for; None for nobody."""
+    with serving(folder, data=data, environment=environment) as server:
+        answer = ask(server, asked("auth:getCurrentUser"), token)
+    return answer["result"] and answer["result"]["_id"]
+
+
+async def the_key_document(store: SqliteStorage) -> object:
+    return (await store.mget("kuzzle", "config", ["trivium.keys"]))[0]
+
+
+def secrets_of(data: Path) -> set[str]:
+    keys = json.loads((data / KEYS).read_bytes())["keys"]
+    return {key["secret"] for key in keys.values()}
+
+
+def assert_no_secrets(done: CompletedProcess[str], secrets: set[str]) -> None:
+    assert secrets
+    assert not [secret for secret in secrets if secret in done.stdout + done.stderr]
+
+
 def test_a_store_is_brought_into_an_empty_one(tmp_path):
     done = trivium("migrate", filled(tmp_path / "a", 1_200), f"sqlite:{tmp_path / 'b'}")
     assert done.returncode == 0, done.stderr
@@ -70,6 +107,47 @@ def test_users_and_rights_come_along(tmp_path):
     assert done.stdout.splitlines()[1] == "2 of users, rights and tokens came with them"
     assert holds(tmp_path / "a" / "private") == holds(target / "private")
     assert (target / "private").stat().st_mode & 0o077 == 0
+
+
+def test_tokens_from_before_are_valid_afterwards(tmp_path):
+    source, target = tmp_path / "a", tmp_path / "b"
+    token = logged_in(tmp_path, source)
+    done = trivium("migrate", f"sqlite:{source}", f"sqlite:{target}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[2] == "1 signing key came with them: tokens stay valid"
+    assert_no_secrets(done, secrets_of(source))
+    assert (target / KEYS).stat().st_mode & 0o077 == 0
+    assert speaks_for(tmp_path, target, token) == "root"
+    assert secrets_of(target) == secrets_of(source)
+
+
+def test_keys_of_a_file_of_the_settings_stay_where_they_are(tmp_path):
+    file = tmp_path / "keys.json"
+    assert trivium("keys", "rotate", folder=tmp_path, environment=key_file(file)).returncode == 0
+    before = file.read_bytes()
+    source, target = filled(tmp_path / "a", 3), f"sqlite:{tmp_path / 'b'}"
+    done = trivium("migrate", source, target, environment=key_file(file))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[2] == f"signing keys stay in {file}, as the settings say"
+    assert file.read_bytes() == before
+    assert not (tmp_path / "b" / KEYS).exists()
+
+
+def test_without_keys_none_are_made(tmp_path):
+    done = trivium("migrate", filled(tmp_path / "a", 3), f"sqlite:{tmp_path / 'b'}")
+    assert len(done.stdout.splitlines()) == 2
+    assert not (tmp_path / "a" / KEYS).exists()
+    assert not (tmp_path / "b" / KEYS).exists()
+
+
+def test_keys_that_cannot_be_read_are_named(tmp_path):
+    source = filled(tmp_path / "a", 3)
+    (tmp_path / "a" / "private").mkdir()
+    (tmp_path / "a" / KEYS).write_text("{}")
+    refused = trivium("migrate", source, f"sqlite:{tmp_path / 'b'}")
+    assert refused.returncode == 1
+    assert f"the signing keys in {tmp_path / 'a' / KEYS} can't be used" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_a_target_that_has_only_users_is_refused_before_anything_is_copied(tmp_path):
@@ -123,6 +201,30 @@ class TestOpenSearch:
             done = trivium("migrate", *places)
             assert done.returncode == 0, done.stderr
         assert holds(tmp_path / "a") == holds(tmp_path / "b")
+
+    def test_tokens_are_valid_there_and_back(self, tmp_path, opensearch):
+        opensearch.wipe()
+        first, last, there = tmp_path / "a", tmp_path / "b", f"opensearch:{opensearch.url}"
+        token = logged_in(tmp_path, first)
+        on_opensearch = {
+            "TRIVIUM__STORAGE__ENGINE": "opensearch",
+            "TRIVIUM__OPENSEARCH__NODES": opensearch.url,
+        }
+        for _ in range(2):  # the second time nothing is left to do
+            done = trivium("migrate", f"sqlite:{first}", there, "--resume")
+            assert done.returncode == 0, done.stderr
+            assert_no_secrets(done, secrets_of(first))
+        assert speaks_for(tmp_path, tmp_path / "beside", token, **on_opensearch) == "root"
+        rotated = trivium("keys", "rotate", folder=tmp_path, environment=on_opensearch)
+        assert rotated.returncode == 0, rotated.stderr
+        done = trivium("migrate", there, f"sqlite:{last}")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[2] == "2 signing keys came with them: tokens stay valid"
+        assert_no_secrets(done, secrets_of(last))
+        assert secrets_of(last) > secrets_of(first)
+        # Where they are in a file, no document has them.
+        assert within(last / "private", the_key_document) is None
+        assert speaks_for(tmp_path, last, token) == "root"
 
     def test_a_migration_that_was_killed_goes_on(self, tmp_path, opensearch):
         opensearch.wipe()

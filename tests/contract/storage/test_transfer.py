@@ -124,6 +124,14 @@ async def test_there_and_back_is_the_same(
     await back.close()
 
 
+async def test_a_document_may_stay_behind(source: SqliteStorage, target: Transferable) -> None:
+    behind = (*TARGET, "é-7")
+    await copy(source, target, size=1, without=behind)
+    assert await total(target) == await total(source, without=behind)
+    assert (await total(target)).documents == MANY - 2
+    assert await target.mget(*TARGET, ["é-7"]) == [None]
+
+
 async def test_one_version_more_is_another_checksum(
     source: SqliteStorage, target: Transferable
 ) -> None:

@@ -94,6 +94,24 @@ class TestFile:
         )
         assert len(KeyFile(path).read().keys) == 9
 
+    async def test_keys_of_another_router_are_adopted(self, tmp_path: Path) -> None:
+        there = KeyFile(tmp_path / "there" / "keys.json")
+        brought = await KeyFile(tmp_path / "keys.json").rotate()
+        for _ in range(2):
+            there.adopt(brought)
+            assert await there.load() == brought
+        assert stat.S_IMODE(there.path.stat().st_mode) == 0o600
+        own = (await there.rotate()).newest
+        there.adopt(brought)
+        assert (await there.load()).keys == (*brought.keys, own)
+
+    async def test_adopted_keys_that_are_older_do_not_sign(self, tmp_path: Path) -> None:
+        brought = first_keyring()
+        here = KeyFile(tmp_path / "keys.json")
+        own = (await here.rotate()).keys
+        here.adopt(brought)
+        assert (await here.load()).keys == (brought.newest, *own)
+
     @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"keys": {}}', b"\xff" * 20])
     def test_a_file_that_holds_something_else_is_named(
         self, tmp_path: Path, content: bytes
