@@ -1,6 +1,7 @@
-"""`make bench`: core, store, many documents, searches, subscriptions, topics, and each wire.
+"""`make bench`: start, core, store, many documents, searches, subscriptions, topics, each wire.
 
-python -m bench [core|store|documents|fields|search|realtime|topics|wires|opensearch] [their flags]
+python -m bench [start|core|store|documents|fields|search|realtime|topics|wires|opensearch]
+    [their flags]
 Without a part all run, OpenSearch only where it is installed (tests/setup/opensearch).
 """
 
@@ -12,6 +13,7 @@ import sys
 from tests.support.opensearch import is_there
 
 PARTS = (
+    "start",
     "core",
     "store",
     "documents",
