@@ -63,27 +63,27 @@ __all__ = [
 class Settings(Section):
     """All settings of one router."""
 
-    server: ServerSettings = ServerSettings()
-    tls: TlsSettings = TlsSettings()
-    frame: FrameSettings = FrameSettings()
-    limits: LimitSettings = LimitSettings()
-    logins: LoginSettings = LoginSettings()
-    access: AccessSettings = AccessSettings()
-    http: HttpSettings = HttpSettings()
-    websocket: WebSocketSettings = WebSocketSettings()
-    mqtt: MqttSettings = MqttSettings()
-    mqtt_sessions: MqttSessionSettings = MqttSessionSettings()
-    twins: TwinSettings = TwinSettings()
-    storage: StorageSettings = StorageSettings()
-    opensearch: OpenSearchSettings = OpenSearchSettings()
-    log: LogSettings = LogSettings()
-    documents: DocumentSettings = DocumentSettings()
-    scrolls: ScrollSettings = ScrollSettings()
-    device_manager: DeviceManagerSettings = DeviceManagerSettings()
-    realtime: RealtimeSettings = RealtimeSettings()
-    audit: AuditSettings = AuditSettings()
-    statistics: StatisticsSettings = StatisticsSettings()
-    dump: DumpSettings = DumpSettings()
+    server: ServerSettings = ServerSettings.of_checked({})
+    tls: TlsSettings = TlsSettings.of_checked({})
+    frame: FrameSettings = FrameSettings.of_checked({})
+    limits: LimitSettings = LimitSettings.of_checked({})
+    logins: LoginSettings = LoginSettings.of_checked({})
+    access: AccessSettings = AccessSettings.of_checked({})
+    http: HttpSettings = HttpSettings.of_checked({})
+    websocket: WebSocketSettings = WebSocketSettings.of_checked({})
+    mqtt: MqttSettings = MqttSettings.of_checked({})
+    mqtt_sessions: MqttSessionSettings = MqttSessionSettings.of_checked({})
+    twins: TwinSettings = TwinSettings.of_checked({})
+    storage: StorageSettings = StorageSettings.of_checked({})
+    opensearch: OpenSearchSettings = OpenSearchSettings.of_checked({})
+    log: LogSettings = LogSettings.of_checked({})
+    documents: DocumentSettings = DocumentSettings.of_checked({})
+    scrolls: ScrollSettings = ScrollSettings.of_checked({})
+    device_manager: DeviceManagerSettings = DeviceManagerSettings.of_checked({})
+    realtime: RealtimeSettings = RealtimeSettings.of_checked({})
+    audit: AuditSettings = AuditSettings.of_checked({})
+    statistics: StatisticsSettings = StatisticsSettings.of_checked({})
+    dump: DumpSettings = DumpSettings.of_checked({})
 
 
 def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
@@ -107,7 +107,11 @@ def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, obje
             raise BadSettingError(f"{key} ({value.source}): there is no such setting{hint}")
         section, _, name = key.partition(".")
         chosen[section][name] = _read(tables[key], key, name, value)
-    return Settings.model_validate(chosen)
+    checked = {
+        section: type(field.default).of_checked(chosen[section])
+        for section, field in Settings.model_fields.items()
+    }
+    return Settings.of_checked(checked)
 
 
 def render(settings: Settings | None = None) -> str:

@@ -32,7 +32,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     checks_rights: bool = False
     allow_pub_sub: bool = False
     topic_alias_maximum: int = 0
-    kept: MqttSessionSettings = MqttSessionSettings()
+    kept: MqttSessionSettings = MqttSessionSettings.of_checked({})
     twins: Twins | None = None
 
     @property
