@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Final
 
-import jwt
 import msgspec
+from jwt.api_jws import PyJWS
+from jwt.exceptions import InvalidTokenError
 
 from access.keyring import Key
 
@@ -20,9 +21,9 @@ MAX_CHARACTERS: Final = 4_096
 _ESCAPES: Final = str.maketrans({c: f"\\u{ord(c):04x}" for c in ">?~\x7f"})
 
 # A token that nests deeply enough makes the JSON reader give up.
-_UNREADABLE: Final = (jwt.InvalidTokenError, ValueError, RecursionError)
+_UNREADABLE: Final = (InvalidTokenError, ValueError, RecursionError)
 
-_JWS: Final = jwt.PyJWS(algorithms=[ALGORITHM])
+_JWS: Final = PyJWS(algorithms=[ALGORITHM])
 
 
 class BadTokenError(Exception):

@@ -6,9 +6,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from controllers.api.asyncapi import asyncapi
-from controllers.api.openapi import openapi
-from controllers.api.yaml import yaml
 from router import places
 from router.actions import Action, ActionTable, Argument, Route
 from router.envelope import JsonObject, Reply, Request
@@ -82,10 +79,16 @@ class ApiDocuments:
         if made is None:
             made = self._made[name] = make()
         if form == "yaml":
+            from controllers.api.yaml import yaml  # noqa: PLC0415 - as below
+
             return Reply(result=yaml(made), raw="application/yaml")
         return Reply(result=made, raw="application/json")
 
+    # What makes a document is loaded with the first one: most routers are never asked for any.
+
     def _openapi(self, scope: str) -> JsonObject:
+        from controllers.api.openapi import openapi  # noqa: PLC0415 - see above
+
         others = {action.controller for action in self.table} - set(self.natives)
         return openapi(
             self.table,
@@ -95,6 +98,8 @@ class ApiDocuments:
         )
 
     def _asyncapi(self) -> JsonObject:
+        from controllers.api.asyncapi import asyncapi  # noqa: PLC0415 - see above
+
         return asyncapi(
             self.table,
             title="Trivium API over WebSocket and MQTT",
