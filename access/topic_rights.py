@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from access.directory import Account, Directory
@@ -14,6 +15,7 @@ from access.watched import Watched
 from router import topics
 from router.envelope import ANONYMOUS, Connection
 from router.errors import RouterError
+from router.rates import Rates, payer
 
 _REMEMBERED: Final = 1_000
 """Topics that a client's answers are remembered of; devices publish on few."""
@@ -24,18 +26,29 @@ _LONGEST: Final = 1_024
 Answers = dict[tuple[Verb, str], bool]
 
 
+def _always(_: object) -> bool:
+    return True
+
+
 class ClientTopics:
     """A `router.ports.TopicRights`.
 
     Args:
         may_act: Whether the client's credentials are still good.
+        spend: Counts a message of the client, given how many there may be in a second; False for
+            one too many.
     """
 
-    __slots__ = ("_answers", "_asker", "_filters", "_may_act", "_rights", "_watched")
+    __slots__ = ("_answers", "_asker", "_filters", "_may_act", "_rights", "_spend", "_watched")
 
     def __init__(
-        self, watched: Watched[Account | None], asker: Asker, may_act: Callable[[Rights], bool]
+        self,
+        watched: Watched[Account | None],
+        asker: Asker,
+        may_act: Callable[[Rights], bool],
+        spend: Callable[[int], bool] = _always,
     ) -> None:
+        self._spend = spend
         self._watched = watched
         self._asker = asker
         self._may_act = may_act
@@ -51,9 +64,15 @@ class ClientTopics:
         """See `router.ports.TopicRights`."""
         return self._may("subscribe", topic_filter)
 
+    def may_send(self) -> bool:
+        """See `router.ports.TopicRights`."""
+        account = self._watched.account
+        limit = 0 if account is None else account.rate_limit
+        return not limit or self._spend(limit)
+
     def while_away(self) -> ClientTopics:
         """See `router.ports.TopicRights`."""
-        return ClientTopics(self._watched, self._asker, _always)
+        return ClientTopics(self._watched, self._asker, _always, self._spend)
 
     def _may(self, verb: Verb, topic: str) -> bool:
         account = self._watched.account
@@ -82,11 +101,19 @@ class TopicDoor:
 
     Args:
         clock: ms since 1970.
+        rates: Where the messages of users are counted, those of each user together.
     """
 
-    def __init__(self, directory: Directory, clock: Callable[[], float] = system_ms) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        clock: Callable[[], float] = system_ms,
+        *,
+        rates: Rates | None = None,
+    ) -> None:
         self._directory = directory
         self._clock = clock
+        self._rates = Rates() if rates is None else rates
 
     async def of_connection(self, connection: Connection) -> ClientTopics:
         """See `router.ports.TopicAuthority`."""
@@ -111,7 +138,8 @@ class TopicDoor:
         self, kuid: str, connection: Connection, may_act: Callable[[Rights], bool]
     ) -> ClientTopics:
         watched = await self._directory.watch(kuid)
-        return ClientTopics(watched, Asker(kuid, connection.client_id), may_act)
+        spend = partial(self._rates.spend, payer(kuid, connection.address))
+        return ClientTopics(watched, Asker(kuid, connection.client_id), may_act, spend)
 
     def _is_good(self, session: Session) -> bool:
         try:
@@ -119,7 +147,3 @@ class TopicDoor:
         except RouterError:
             return False
         return True
-
-
-def _always(_: Rights) -> bool:
-    return True

@@ -12,7 +12,6 @@ import msgspec
 import structlog
 
 from router.actions import Action, ActionTable
-from router.addresses import network_of
 from router.admission import Admission
 from router.document_events import Documents
 from router.envelope import ANONYMOUS, Json, Reply, Request, Response, User, Wire
@@ -23,7 +22,7 @@ from router.once import Memory, once
 from router.order import Order, Turn
 from router.places import nowhere
 from router.ports import Auditor, Authority, Unaudited
-from router.rates import Rates
+from router.rates import Rates, payer
 from router.repeats import Repeats
 
 CURRENT: Final[ContextVar[str]] = ContextVar("trivium_request_id")
@@ -63,6 +62,9 @@ class Router:
 
     Args:
         pending: What has to be done before an action that ended counts as done; None if nothing.
+
+    Attributes:
+        rates: What each user has asked for within this second.
     """
 
     def __init__(  # noqa: PLR0913 - one for each port
@@ -86,7 +88,7 @@ class Router:
         self._pending = pending
         self._order = Order()
         self._repeats = Repeats(memory)
-        self._rates = Rates()
+        self.rates = Rates()
 
     async def dispatch(self, request: Request) -> Response:
         """The answer to a request that came in from outside; raises nothing but cancellation."""
@@ -200,9 +202,8 @@ class Router:
         # Logging in has limits of its own, and nobody shall be kept from logging out.
         if name == _LOGIN or (name == _LOGOUT and not is_anonymous):
             return
-        # One stranger's flood shall not shut the others out (the peer counts all together).
-        key = (user.id, network_of(request.connection.address)) if is_anonymous else user.id
-        if not self._rates.spend(key, user.rate_limit):
+        key = payer(user.id, request.connection.address)
+        if not self.rates.spend(key, user.rate_limit):
             raise TooSoonError("api.process.too_many_requests", retry_after_s=1)
 
     def _allow(self, user: User, action: Action, request: Request) -> None:

@@ -100,6 +100,10 @@ class TopicRights(Protocol):
     def may_subscribe(self, topic_filter: str) -> bool:
         """Whether it may have every message that this filter matches."""
 
+    def may_send(self) -> bool:
+        """Count one more message within this second; False if its user has had its share, which
+        requests count against as well."""
+
     def while_away(self) -> TopicRights:
         """The same without its credentials, which may end before it comes back with others."""
 

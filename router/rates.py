@@ -5,6 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 
+from router.addresses import network_of
+from router.envelope import ANONYMOUS
+
+
+def payer(user_id: str, address: str) -> Hashable:
+    """By which key the requests of a user are counted, from wherever they come."""
+    # One stranger's flood shall not shut the others out (the peer counts all together).
+    return (user_id, network_of(address)) if user_id == ANONYMOUS.id else user_id
+
 
 class Rates:
     """Counts by key within the current second, as the peer does (Kuzzle reference 7.1).

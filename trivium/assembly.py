@@ -190,7 +190,7 @@ class Wires:
         door: Doorkeeper = core.entrance.authority
         if core.audit is not None:
             door = RecordingDoor(door, core.audit.trail)
-        topics = TopicDoor(core.register.directory)
+        topics = TopicDoor(core.register.directory, rates=core.router.rates)
         self.mqtt = MqttListener(
             core.router,
             settings,
@@ -202,6 +202,7 @@ class Wires:
             broker=core.broker,
             topics=topics,
             twins=core.twins,
+            auditor=None if core.audit is None else core.audit.trail,
         )
         self.restoring = Restoring(self.mqtt.sessions, core.journal, topics)
         sessions = self.mqtt.sessions

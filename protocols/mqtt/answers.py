@@ -17,13 +17,14 @@ from router.connections import Notification
 from router.envelope import Response
 
 RATE_EXCEEDED: Final = "network.mqtt.ratelimit_exceeded"
+TOO_MANY: Final = "api.process.too_many_requests"
 
 _LIMITS: Final = frozenset(
     {
         RATE_EXCEEDED,
         "api.process.overloaded",
         "api.process.too_many_logins_requests",
-        "api.process.too_many_requests",
+        TOO_MANY,
     }
 )
 """Errors by which a request is refused before anything is done, since there were too many."""

@@ -23,12 +23,13 @@ from protocols.codec.mqtt.packets import (
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
 from protocols.codec.mqtt.reasons import Reason, protocol_error
 from protocols.mqtt.aliases import IncomingAliases
-from protocols.mqtt.answers import RATE_EXCEEDED, Answers, check_publish
+from protocols.mqtt.answers import RATE_EXCEEDED, TOO_MANY, Answers, check_publish
 from protocols.mqtt.backlog import Backlog
 from protocols.mqtt.broker.standing import Standing
 from protocols.mqtt.following import Following
 from protocols.mqtt.inbox import Receipt
 from protocols.mqtt.job import Job, Storing, read_request
+from protocols.mqtt.kept_out import KeptOut
 from protocols.mqtt.publishing import Publishing
 from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.state import SessionState
@@ -81,7 +82,7 @@ class Exchange:
         self.backlog = Backlog(sessions.broker, state)
         self._sessions = sessions
         self._aliases = IncomingAliases(terms.topic_alias_maximum)
-        self._publishing = Publishing(sessions, state.identity, state.rights)
+        self._publishing = Publishing(sessions, connection, state.identity, state.rights)
         self._state = state
         self._inbox = state.inbox
         self._outbox = state.outbox
@@ -134,14 +135,16 @@ class Exchange:
             self._forward(packet, receipt)
 
     def _forward(self, packet: Publish, receipt: Receipt | None) -> None:
+        # As with requests: the rate first, so that a flood is not looked at further.
+        limit = self._passed_limit()
+        if limit:
+            self._writer.refused.append(limit)
+            self._settle(receipt, *self.answers.too_soon())
+            return
         refused = self._publishing.refusal(packet)
         if refused is not None:
             self._writer.refused.append("topic")
             self._settle(receipt, *self.answers.refused(*refused))
-            return
-        if not self._sessions.may_send(self._state.id):
-            self._writer.refused.append(RATE_EXCEEDED)
-            self._settle(receipt, *self.answers.too_soon())
             return
         reason, stored = self._publishing.forward(packet)
         if stored is not None:
@@ -149,6 +152,11 @@ class Exchange:
             self._jobs.append(Storing(receipt, reason, stored))
         else:
             self._settle(receipt, self._known(reason))
+
+    def _passed_limit(self) -> str:
+        if not self._sessions.may_send(self._state.id):
+            return RATE_EXCEEDED
+        return "" if self._state.rights.may_send() else TOO_MANY
 
     def _settle(
         self,
@@ -195,7 +203,9 @@ class Exchange:
         self._outbox.completed(packet.packet_id)
 
     def _on_subscribe(self, packet: Subscribe) -> None:
-        reasons, fresh = self._subscriptions.add(packet, self._writer.version)
+        reasons, fresh, kept_out = self._subscriptions.add(packet, self._writer.version)
+        for topic_filter in kept_out:
+            self._kept_out(topic_filter)
         topics = [one.topic_filter for one in packet.subscriptions]
         tell = partial(self._subscribed, packet, fresh)
         self.following.subscribed(topics, reasons, {each.topic_filter for each in fresh}, tell)
@@ -214,6 +224,10 @@ class Exchange:
             if not self.following.is_twin(standing.topic_filter):
                 self.backlog.add(standing)
         self.backlog.send()
+
+    def _kept_out(self, topic_filter: str) -> None:
+        kept_out = KeptOut(self._connection, self._state.owner, "subscribe", topic_filter)
+        self._sessions.on_kept_out(kept_out)
 
     def _why_not(self) -> str:
         if self._terms.allow_pub_sub:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import time
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -18,6 +19,7 @@ from protocols.mqtt.answers import RATE_EXCEEDED
 from protocols.mqtt.broker.broker import Broker
 from protocols.mqtt.connection import LINGER_S, MqttConnection
 from protocols.mqtt.job import Job, Storing
+from protocols.mqtt.kept_out import report
 from protocols.mqtt.knock import Knock, refusal_of
 from protocols.mqtt.publishing import carry_out
 from protocols.mqtt.sessions import Sessions
@@ -30,12 +32,14 @@ from router.connections import Connections
 from router.envelope import Bearer, Connection, Request, Response, refusal
 from router.errors import RouterError, TooSoonError
 from router.ports import (
+    Auditor,
     ConnectionObserver,
     Dispatcher,
     Doorkeeper,
     TopicAuthority,
     TopicRights,
     Twins,
+    Unaudited,
 )
 from router.rates import Rates
 from router.settings import Settings
@@ -58,6 +62,7 @@ class MqttListener:
         node: This router's name, sent with every answer.
         crowd: Counts the connections of each address.
         twins: The topics of assets; None: there are none.
+        auditor: Told of clients that have no right to a topic.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -73,6 +78,7 @@ class MqttListener:
         doorkeeper: Doorkeeper | None = None,
         topics: TopicAuthority | None = None,
         twins: Twins | None = None,
+        auditor: Auditor | None = None,
     ) -> None:
         terms = terms_of(
             settings,
@@ -84,6 +90,7 @@ class MqttListener:
         self.sessions = Sessions(terms, broker, connections)
         self._topics = topics
         self.sessions.on_will = self._will
+        self.sessions.on_kept_out = partial(report, Unaudited() if auditor is None else auditor)
         self.sessions.on_earlier = self._arm
         self.sessions.on_dropped = lambda: self.refused("queue_full")
         self._alarm: asyncio.TimerHandle | None = None

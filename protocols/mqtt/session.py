@@ -345,7 +345,8 @@ class Session:
         packet = knock.connect
         bearer = self.connection.bearer
         owner = self.connection.certified if bearer is None else bearer.kuid
-        check_will(self._sessions, packet.will, rights)
+        client = msgspec.structs.replace(self.connection, client_id=knock.client_id)
+        check_will(self._sessions, packet.will, client, owner, rights)
         expiry_s = handshake.expiry_s(packet, self._terms)
         claim = Claim(owner, knock.client_id, packet.clean_start, expiry_s)
         self._state, is_present = self._sessions.claim(self.connection.id, claim, self)

@@ -19,6 +19,7 @@ from protocols.mqtt.away import Away
 from protocols.mqtt.broker.broker import Broker
 from protocols.mqtt.broker.groups import SharedPublish
 from protocols.mqtt.journal import Journal, SessionDiary
+from protocols.mqtt.kept_out import KeptOut
 from protocols.mqtt.room import Bounds, pool_of
 from protocols.mqtt.state import Link, SessionState
 from protocols.mqtt.terms import Terms
@@ -66,6 +67,7 @@ class Sessions:
         journal: Where the sessions are written down; None for nowhere.
         is_restored: Whether those that were written down before are back.
         may_send: Whether the session of an id may send one more message within this second.
+        on_kept_out: Called when a client has no right to a topic.
         on_will: Called with each will that is to be carried out.
         on_earlier: Called when `deadline` has come nearer.
         on_end: Each is called with a session that is over.
@@ -82,6 +84,7 @@ class Sessions:
         self.terms = terms
         self.broker = broker
         self.may_send: Callable[[str], bool] = lambda _id: True
+        self.on_kept_out: Callable[[KeptOut], None] = lambda _kept_out: None
         self.on_will: Callable[[SessionState, Will], None] = lambda _state, _will: None
         self.on_earlier: Callable[[], None] = lambda: None
         self.on_dropped: Callable[[], None] = lambda: None

@@ -39,6 +39,9 @@ class _Topics:
     def may_subscribe(self, topic_filter: str) -> bool:  # noqa: ARG002 - see `TopicRights`
         return self._are_allowed
 
+    def may_send(self) -> bool:
+        return True
+
     def while_away(self) -> TopicRights:
         return self
 

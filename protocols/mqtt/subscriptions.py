@@ -15,10 +15,12 @@ from router import topics
 
 
 class Granted(NamedTuple):
-    """What a SUBSCRIBE is answered with, and the subscriptions that get retained messages now."""
+    """What a SUBSCRIBE is answered with, the subscriptions that get retained messages now, and
+    the filters that the client has no right to."""
 
     reasons: tuple[int, ...]
     fresh: tuple[Standing, ...]
+    kept_out: tuple[str, ...]
 
 
 class Subscriptions:
@@ -71,9 +73,13 @@ class Subscriptions:
                 fresh += self._add(asked, identifier)
                 refused = self._standings[asked.topic_filter].qos
             reasons.append(refused)
-        if version == V5:
-            return Granted(tuple(reasons), tuple(fresh))
-        return Granted(tuple(min(reason, SUBACK_FAILURE) for reason in reasons), tuple(fresh))
+        kept_out = tuple(
+            asked.topic_filter
+            for asked, reason in zip(packet.subscriptions, reasons, strict=True)
+            if reason == Reason.NOT_AUTHORIZED
+        )
+        told = reasons if version == V5 else [min(reason, SUBACK_FAILURE) for reason in reasons]
+        return Granted(tuple(told), tuple(fresh), kept_out)
 
     def restore(self, standing: Standing) -> None:
         """Subscribe as the client did before the router stopped."""

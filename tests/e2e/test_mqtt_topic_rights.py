@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from access.users import NewUser
 from protocols.codec.mqtt.packets import (
     V3_1_1,
     V5,
     Connack,
     Connect,
-    Packet,
     Puback,
     Publish,
     Suback,
@@ -27,13 +24,12 @@ from protocols.codec.mqtt.packets import (
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
 from router.envelope import JsonObject
-from storage.contract import Author
-from tests.support.mqtt_wire import BOUND_S, RawClient, client, raw
+from tests.support.devices import BY, Device, allow, device, role
+from tests.support.mqtt_wire import BOUND_S, client, raw
 from tests.support.people import ADA, ROOT, login, peopled
 from tests.support.server import start
 from trivium.server import Server
 
-BY = Author("root-id", "r1", "http")
 BOTH = [V3_1_1, V5]
 OPEN = {"TRIVIUM__MQTT__ALLOW_PUB_SUB": "true"}
 
@@ -42,74 +38,6 @@ OPEN = {"TRIVIUM__MQTT__ALLOW_PUB_SUB": "true"}
 async def server() -> AsyncIterator[Server]:
     async with peopled(**{"mqtt.allow_pub_sub": True}) as started:
         yield started
-
-
-def role(**topics: Any) -> JsonObject:
-    actions: JsonObject = {"publish": True, "subscribe": True}
-    return {"controllers": {"mqtt": {"actions": actions, "topics": topics}}}
-
-
-async def allow(server: Server, name: str, content: JsonObject, *indexes: str) -> dict[str, str]:
-    """A user of that name with a role of its own; what it logs in with."""
-    register = server.core.register
-    policy: JsonObject = {"roleId": name}
-    if indexes:
-        policy["restrictedTo"] = [{"index": index} for index in indexes]
-    await register.roles.write("create_or_replace", name, content, BY)
-    await register.profiles.write("create_or_replace", name, {"policies": [policy]}, BY)
-    login = {"username": name, "password": f"{name}'s long password"}
-    await register.users.create(NewUser(name, {"profileIds": [name]}, {"local": {**login}}, BY))
-    return login
-
-
-class Device:
-    """A client; messages that come before an acknowledgement wait to be looked at."""
-
-    def __init__(self, wire: RawClient) -> None:
-        self.wire = wire
-        self._messages: list[Publish] = []
-
-    async def publish(self, topic: str, payload: bytes = b"x", **more: Any) -> int:
-        """Publish with QoS 1; the reason."""
-        await self.wire.send(Publish(topic=topic, payload=payload, qos=1, packet_id=1, **more))
-        answer = await self._acknowledgement()
-        assert isinstance(answer, Puback), answer
-        return answer.reason
-
-    async def subscribe(self, *filters: str) -> tuple[int, ...]:
-        """Subscribe with QoS 0; the reasons."""
-        asked = tuple(Subscription(topic_filter=each) for each in filters)
-        await self.wire.send(Subscribe(packet_id=2, subscriptions=asked))
-        answer = await self._acknowledgement()
-        assert isinstance(answer, Suback), answer
-        return answer.reasons
-
-    async def message(self) -> tuple[str, bytes]:
-        """The next message."""
-        if not self._messages:
-            packet = await self.wire.receive()
-            assert isinstance(packet, Publish), packet
-            self._messages.append(packet)
-        packet = self._messages.pop(0)
-        return packet.topic, packet.payload
-
-    async def _acknowledgement(self) -> Packet | None:
-        while isinstance(packet := await self.wire.receive(), Publish):
-            self._messages.append(packet)
-        return packet
-
-
-@contextlib.asynccontextmanager
-async def device(
-    server: Server, who: dict[str, str] | None = None, version: int = V5
-) -> AsyncIterator[Device]:
-    """A client that was let in, by name or as nobody."""
-    given = {}
-    if who is not None:
-        given = {"username": who["username"], "password": who["password"].encode()}
-    name = "nobody" if who is None else f"device-of-{who['username']}"
-    async with client(server.mqtt_port, version, client_id=name, **given) as found:
-        yield Device(found)
 
 
 class TestRights:
