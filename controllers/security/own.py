@@ -11,9 +11,10 @@ from access.register import Register
 from controllers.security import asked
 from controllers.security import credentials as stored
 from controllers.security.asked import by, logged_in, routes, seen, shown
-from controllers.security.rights import might, strategies_of
+from controllers.security.might import MIGHT, might
+from controllers.security.rights import strategies_of
 from router import places
-from router.actions import Action, ActionTable, Argument, Handler
+from router.actions import Action, ActionTable, Handler
 from router.envelope import Json, Request
 from router.errors import RouterError
 
@@ -165,13 +166,10 @@ class OwnController:
                 places=places.nowhere,
                 summary="Whether the user might make the request that the body holds.",
                 routes=routes("POST /_checkRights"),
-                arguments=(
-                    Argument("controller", "string", "Of the request.", True, "body"),
-                    Argument("action", "string", "Of the request.", True, "body"),
-                ),
+                arguments=MIGHT,
                 body="required",
                 result="`{allowed: boolean}`",
-                errors=asked.BODY,
+                errors=(*asked.BODY, "api.assert.invalid_argument"),
             ),
             Action(
                 controller="auth",

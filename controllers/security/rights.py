@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
-
-import msgspec
 
 from access.directory import Account, Directory
 from access.places import KINDS
@@ -14,13 +11,12 @@ from access.securities import Securities
 from access.users import administrator
 from controllers.security import asked
 from controllers.security.asked import by, routes, seen, shown
+from controllers.security.might import MIGHT, might
 from controllers.security.users import CREATED, new_user, without_profiles
 from router import places
 from router.actions import Action, ActionTable, Argument
 from router.envelope import ANONYMOUS, Json, Request
 from router.errors import RouterError
-
-_NOT_ARGUMENTS: Final = frozenset({"controller", "action", "body", "volatile", "jwt", "requestId"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +113,10 @@ class RightsController:
                 places=places.everywhere,
                 summary="Whether a user might make the request that the body holds.",
                 routes=routes("POST /_checkRights/:userId"),
-                arguments=(
-                    asked.USER_ID,
-                    Argument("controller", "string", "Of the request.", True, "body"),
-                    Argument("action", "string", "Of the request.", True, "body"),
-                ),
+                arguments=(asked.USER_ID, *MIGHT),
                 body="required",
                 result="`{allowed: boolean}`",
-                errors=(*asked.BODY, "security.user.not_found"),
+                errors=(*asked.BODY, "api.assert.invalid_argument", "security.user.not_found"),
             ),
             Action(
                 controller="security",
@@ -191,23 +183,3 @@ async def strategies_of(register: Register, kuid: str) -> list[Json]:
     if kuid == ANONYMOUS.id or await register.credentials.of_user(kuid) is None:
         return []
     return ["local"]
-
-
-def might(table: ActionTable, account: Account, request: Request) -> bool:
-    """Whether a user has the right to the request that another request's body holds.
-
-    Raises:
-        RouterError: `api.assert.missing_argument`, `api.assert.body_required`…
-    """
-    controller, name = request.body_name("controller"), request.body_name("action")
-    payload = request.body_object()
-    body = payload.get("body")
-    asked_for = msgspec.structs.replace(
-        request,
-        controller=controller,
-        action=name,
-        args={key: value for key, value in payload.items() if key not in _NOT_ARGUMENTS},
-        body=body if isinstance(body, dict | list) else None,
-    )
-    action = table.find_or_absent(controller, name)
-    return account.rights.allows(action, action.places(asked_for))

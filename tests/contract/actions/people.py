@@ -249,10 +249,14 @@ def _credentials() -> list[Step]:
 
 def _rights() -> list[Step]:
     get = {"controller": "document", "action": "get", "index": "lab", "collection": "things"}
+    publish = {"controller": "mqtt", "action": "publish"}
     return [
         ask("security:checkRights", is_({"allowed": True}), get, userId="ada"),
         ask("security:checkRights", is_({"allowed": False}), {**get, "index": "x"}, userId="ada"),
         ask("auth:checkRights", is_({"allowed": True}), get),
+        ask("auth:checkRights", is_({"allowed": True}), {**publish, "topic": "lab/1"}),
+        ask("auth:checkRights", INVALID, {**publish, "topic": "lab/+"}),
+        ask("security:checkRights", INVALID, {**publish, "topic": ""}, userId="ada"),
         ask("auth:checkRights", NO_BODY),
         ask("auth:checkRights", MISSING, {"controller": "document"}),
         ask("auth:checkRights", WRONG_TYPE, {"controller": 5, "action": "get"}),

@@ -112,6 +112,51 @@ class TestTelling:
                 "allowed": allowed
             }
 
+    @pytest.mark.parametrize(
+        ("action", "more", "allowed"),
+        [
+            ("publish", {"topic": "up/ada"}, True),
+            ("publish", {"topic": "up/bob"}, False),
+            ("publish", {"topic": "c/c1", "clientId": "c1"}, True),
+            ("publish", {"topic": "c/c1"}, False),
+            ("publish", {}, True),
+            ("subscribe", {"topic": "a/down/+"}, True),
+            ("subscribe", {"topic": "$share/g/a/down/+"}, True),
+            ("subscribe", {"topic": "a/#"}, False),
+            ("subscribe", {"topic": "b/down/1"}, False),
+            ("unsubscribe", {"topic": "a/down/1"}, False),
+        ],
+    )
+    async def test_topics(self, router, action, more, allowed):
+        topics = {"publish": ["up/{userId}", "c/{clientId}"], "subscribe": ["{index}/down/#"]}
+        actions = {"publish": True, "subscribe": True}
+        content = {"controllers": {"mqtt": {"actions": actions, "topics": topics}}}
+        await router.result("security:createRole", content, _id="device")
+        policy = {"roleId": "device", "restrictedTo": [{"index": "a"}]}
+        await router.result("security:createProfile", {"policies": [policy]}, _id="devices")
+        await router.result("security:createUser", user("devices"), _id="ada")
+        asked = {"controller": "mqtt", "action": action, **more}
+        told = await router.result("security:checkRights", asked, userId="ada")
+        assert told == {"allowed": allowed}
+        assert (await as_user(router, "ada", "auth:checkRights", asked)).result == told
+
+    @pytest.mark.parametrize(
+        ("action", "topic", "error"),
+        [
+            ("publish", "a/#", "invalid_argument"),
+            ("publish", "", "invalid_argument"),
+            ("subscribe", "a/#/b", "invalid_argument"),
+            ("subscribe", "$share/g", "invalid_argument"),
+            ("subscribe", "$share/+/a", "invalid_argument"),
+            ("subscribe", ["a"], "invalid_type"),
+        ],
+    )
+    async def test_what_is_no_topic_is_refused(self, router, action, topic, error):
+        await router.result("security:createUser", user("default"), _id="ada")
+        asked = {"controller": "mqtt", "action": action, "topic": topic}
+        named = "security:checkRights"
+        await router.refused(f"api.assert.{error}", named, asked, userId="ada")
+
     async def test_the_current_user_is_told_whole(self, router):
         await router.result(
             "security:createUser", user("default", name="ada@x", city="Oslo"), _id="ada"
