@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_backup import trivium
+from tests.support.ports import lasting_port
 from tests.support.server import serving
 
 
@@ -30,10 +31,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(original: Path, tmp_path: Path) -> Path:
     """The same, with settings whose port is free."""
     shutil.copytree(original, tmp_path, dirs_exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (tmp_path / "trivium.toml").write_text(f"[server]\nport = {port}\n")
+    (tmp_path / "trivium.toml").write_text(f"[server]\nport = {lasting_port()}\n")
     return tmp_path
 
 

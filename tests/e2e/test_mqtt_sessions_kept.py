@@ -35,7 +35,7 @@ from tests.e2e.test_mqtt_sessions import PLACE, SUBSCRIBE, Device, ask, write
 from tests.e2e.test_mqtt_sessions import V5 as PAHO_V5
 from tests.e2e.test_mqtt_sessions import V311 as PAHO_V311
 from tests.support.mqtt_client import BOTH, REQUEST, RESPONSE
-from tests.support.mqtt_wire import RawClient, raw, run
+from tests.support.mqtt_wire import RawClient, raw, run, until
 from tests.support.server import Server, start
 
 END: dict[str, Callable[[Server], object]] = {"stopped": Server.stop, "killed": Server.kill}
@@ -164,7 +164,7 @@ async def test_a_will_that_waits_outlives_the_router(tmp_path: Path) -> None:
     second = await asyncio.to_thread(start, tmp_path)
     try:
         exists = {"controller": "document", "action": "exists", "_id": "will", **PLACE}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await ask(second.port, **exists):
                 await asyncio.sleep(0.05)
     finally:
@@ -185,18 +185,19 @@ async def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path, qos: int
     for _ in range(KILLS):
         hearing = asyncio.create_task(hear(server, heard, qos))
         writing = asyncio.create_task(publish_until_cut(server, number, acknowledged))
-        await asyncio.sleep(chance.uniform(0.2, 0.6))
+        enough = len(acknowledged) + chance.randint(1, 100)
+        await until(lambda: len(acknowledged) >= enough)  # noqa: B023 - awaited at once
         await asyncio.to_thread(server.kill)
         number = await writing
         await hearing
         server = await asyncio.to_thread(start, tmp_path)
     hearing = asyncio.create_task(hear(server, heard, qos))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not set(acknowledged) <= set(heard):
             await asyncio.sleep(0.05)
     await asyncio.to_thread(server.stop)
     await hearing
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) >= KILLS
     if qos == 2:
         assert len(heard) == len(set(heard))
     first = list(dict.fromkeys(heard))
@@ -261,7 +262,7 @@ async def test_what_clients_publish_waits_for_mosquitto_over_a_kill(
     second = await asyncio.to_thread(start, tmp_path, environment=pub_sub)
     try:
         port = ["-p", str(second.mqtt_port)]
-        code, out, err = await run(*lasting, *port, "-C", "3", "-W", "8")
+        code, out, err = await run(*lasting, *port, "-C", "3", "-W", "60")
         assert (code, out.split(), err) == (0, ["0", "1", "2"], "")
     finally:
         await asyncio.to_thread(second.stop)

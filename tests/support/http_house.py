@@ -86,7 +86,7 @@ async def open_house(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Return once the condition holds; fail after ten seconds."""
-    async with asyncio.timeout(10):
+    """Return once the condition holds; fail after a minute."""
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)

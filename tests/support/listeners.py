@@ -49,7 +49,7 @@ class Listener:
 
     async def until(self, count: int) -> list[Any]:
         """The notifications once there are so many, at least."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.heard) < count:
                 self._told.clear()
                 await self._told.wait()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+
+from tests.support.ports import lasting_port
 
 CONFIG = """
 listener {port} 127.0.0.1
@@ -15,13 +16,13 @@ persistence false
 max_topic_alias 4
 max_keepalive 65535
 """
-BOUND_S = 10.0
+BOUND_S = 60.0
 
 
 @contextlib.asynccontextmanager
 async def mosquitto(folder: Path) -> AsyncIterator[int]:
     """A running one; its port."""
-    port = _free_port()
+    port = lasting_port()
     config = folder / "mosquitto.conf"
     config.write_text(CONFIG.format(port=port))
     process = await asyncio.create_subprocess_exec(
@@ -37,13 +38,6 @@ async def mosquitto(folder: Path) -> AsyncIterator[int]:
     finally:
         process.terminate()
         await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 async def _listening(port: int) -> None:

@@ -25,7 +25,7 @@ from trivium.assembly import make_broker
 
 T = TypeVar("T")
 
-BOUND_S = 10.0
+BOUND_S = 60.0
 NOW = {"controller": "server", "action": "now"}
 HOLD = {"controller": "test", "action": "hold"}
 

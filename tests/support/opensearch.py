@@ -8,7 +8,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,12 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tests.support.ports import lasting_port
 from tests.support.watchdog import Watchdog
 
 VERSION: Final = "3.4.0"
 HOME: Final = Path(__file__).resolve().parents[2] / ".cache/opensearch" / f"opensearch-{VERSION}"
 HOST: Final = "127.0.0.1"
-START_BOUND_S: Final = 120.0
+START_BOUND_S: Final = 240.0
 STOP_BOUND_S: Final = 30.0
 _HEAP: Final = "512m"
 _OLDEST_JAVA: Final = 21
@@ -73,7 +73,7 @@ class OpenSearchServer:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="trivium-opensearch-"))
-        self.port = _free_port()
+        self.port = lasting_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: Watchdog | None = None
         self._prepare()
@@ -129,7 +129,7 @@ class OpenSearchServer:
     def get(self, path: str) -> dict[str, object] | None:
         """What it answers to a GET; None if it doesn't."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=30) as answer:
                 told: dict[str, object] = json.loads(answer.read())
                 return told
         except (urllib.error.URLError, OSError, ValueError):
@@ -140,7 +140,7 @@ class OpenSearchServer:
         sent = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
         request = urllib.request.Request(self.url + path, data=sent, method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=90) as answer:
             told: dict[str, object] = json.loads(answer.read())
             return told
 
@@ -226,13 +226,6 @@ def _command(java: Path, folder: Path) -> list[str]:
 def _unprivileged() -> int | None:
     """The user to run as; None: as we are."""
     return pwd.getpwnam("nobody").pw_uid if os.getuid() == 0 else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def serving() -> Iterator[OpenSearchServer]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.server import child_environment
 
-BOUND_S = 60.0
+BOUND_S = 120.0
 
 
 def trivium(

@@ -10,7 +10,7 @@ import ssl
 import struct
 from typing import Any, NamedTuple
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 
 class RawAnswer(NamedTuple):

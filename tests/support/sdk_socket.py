@@ -10,7 +10,7 @@ from typing import Any
 
 import websockets
 
-BOUND_S = 10.0
+BOUND_S = 60.0
 VOLATILE = {"sdkInstanceId": "c16970f8-0c2f-4d5e-9f0c-9a2b5a3a7b11", "sdkName": "js@7.17.1"}
 WITHOUT_TOKEN = ("auth:checkToken", "auth:login")
 

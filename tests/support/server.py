@@ -19,8 +19,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-START_BOUND_S = 30.0
-STOP_BOUND_S = 20.0
+START_BOUND_S = 120.0
+STOP_BOUND_S = 90.0
 PROGRAM = (sys.executable, "-m", "trivium")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -187,7 +187,7 @@ def _is_ready(server: Server) -> bool | None:
     try:
         # Whoever waits for the start doesn't doubt who started.
         trusting = ssl._create_unverified_context() if server.is_secure else None
-        with urllib.request.urlopen(f"{server.url}/_ready", timeout=5, context=trusting) as answer:
+        with urllib.request.urlopen(f"{server.url}/_ready", timeout=30, context=trusting) as answer:
             return True if answer.status == 200 else None
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return None

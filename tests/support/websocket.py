@@ -23,7 +23,7 @@ from router.settings import Settings
 from tests.support.small_router import CountingObserver
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-BOUND_S = 10.0
+BOUND_S = 60.0
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 section 1.3
 
 T = TypeVar("T")
@@ -238,7 +238,7 @@ async def listening(
     router: Dispatcher,
     settings: Settings | None = None,
     *,
-    stop_timeout_s: float = BOUND_S,
+    stop_timeout_s: float = 10.0,
     is_guarded: bool = True,
 ) -> AsyncIterator[Listening]:
     """The wire behind the program's own HTTP listener."""

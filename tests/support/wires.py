@@ -15,7 +15,7 @@ import paho.mqtt.client as paho
 import websockets
 
 Payload = dict[str, Any]
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 ANY = ""
 
 _NOT_QUERY = {"controller", "action", "body", "requestId", "volatile", "jwt"}
