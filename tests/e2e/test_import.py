@@ -21,9 +21,11 @@ import pytest
 from tests.support.program import trivium
 from tests.support.server import Server, child_environment, serving, start
 from trivium.imports.journal import Journal, Progress
+from trivium.imports.run import BATCH_BYTES
 
 COUNT = 4_000
-BOUND_S = 60.0
+NEVER = sys.maxsize
+BOUND_S = 120.0
 
 
 class Stored(NamedTuple):
@@ -209,13 +211,13 @@ class TestAnImportThatIsKilled:
         self, server: Server, place: tuple[str, ...], tmp_path: Path
     ):
         file = many(tmp_path / "many.jsonl")
-        kills = 0
-        for step in range(1, 5):
-            with begin(file, server.port, *place) as process:
-                wait_past(file, step * file.stat().st_size // 6, process)
+        for batches in (1.5, 2.5, 1.5):  # of six
+            way = Way(server.port, holds_after=int(batches * BATCH_BYTES))
+            with begin(file, way.port, *place) as process:
+                wait_past(file, at(file), process)
                 process.kill()
-            kills += process.returncode == -9
-        assert kills > 1
+            way.close()
+            assert process.returncode == -9
         _, errors = imported(file, server, *place)
         assert errors[0].startswith("going on at line ")
         assert stored(server, "lab", place[3]) == (COUNT, 1)
@@ -228,10 +230,12 @@ class TestARouterThatIsKilled:
         server = start(tmp_path)
         call(server, "index:create", "lab")
         call(server, "collection:create", "lab", "things")
-        with begin(file, server.port, *into) as process:
-            wait_past(file, file.stat().st_size // 3, process)
+        way = Way(server.port, holds_after=3 * BATCH_BYTES)
+        with begin(file, way.port, *into) as process:
+            wait_past(file, 0, process)
             server.kill()
             _, told = process.communicate(timeout=BOUND_S)
+        way.close()
         assert process.returncode == 1
         assert re.search(
             r"\[X\] no answer over HTTP: .*; the same command goes on at line \d+", told
@@ -241,13 +245,20 @@ class TestARouterThatIsKilled:
             assert stored(again, "lab", "things") == (COUNT, 1)
 
 
-class Deaf:
-    """A way to a router on which answers get lost from a moment on, while requests arrive."""
+class Way:
+    """A way to a router.
 
-    def __init__(self, port: int) -> None:
+    Args:
+        deaf_after: Once it has let so many bytes of requests through, answers get lost.
+        holds_after: It lets no more than that through until it is closed.
+    """
+
+    def __init__(self, port: int, *, deaf_after: int = NEVER, holds_after: int = NEVER) -> None:
         self._port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.is_deaf = threading.Event()
+        self._deaf_after, self._holds_after = deaf_after, holds_after
+        self._passed = 0
+        self._is_closed = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -256,6 +267,7 @@ class Deaf:
 
     def close(self) -> None:
         self._listener.close()
+        self._is_closed.set()
 
     def _accept(self) -> None:
         while True:
@@ -272,9 +284,14 @@ class Deaf:
     def _pass(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
         try:
             while piece := source.recv(65_536):
-                if is_answer and self.is_deaf.is_set():
+                self._passed += 0 if is_answer else len(piece)
+                if is_answer and self._passed > self._deaf_after:
                     for end in (sink, source):
                         end.shutdown(socket.SHUT_RDWR)
+                    return
+                if not is_answer and self._passed > self._holds_after:
+                    self._is_closed.wait()
+                    sink.shutdown(socket.SHUT_RDWR)
                     return
                 sink.sendall(piece)
             sink.shutdown(socket.SHUT_WR)
@@ -295,10 +312,8 @@ class TestAnAnswerThatIsLost:
             file = tmp_path / "many.csv"
             file.write_text(f"reference,metadata.note\n{rows}")
             into, where = ("-i", "fleet", "-m", "Truck"), ("fleet", "assets")
-        way = Deaf(server.port)
+        way = Way(server.port, deaf_after=200_000)
         with begin(file, way.port, *into) as process:
-            wait_past(file, file.stat().st_size // 3, process)
-            way.is_deaf.set()
             _, told = process.communicate(timeout=BOUND_S)
         way.close()
         assert process.returncode == 1, told

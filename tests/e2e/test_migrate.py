@@ -227,24 +227,29 @@ class TestOpenSearch:
         assert speaks_for(tmp_path, last, token) == "root"
 
     def test_a_migration_that_was_killed_goes_on(self, tmp_path, opensearch):
-        opensearch.wipe()
         source, there = filled(tmp_path / "a", MANY), f"opensearch:{opensearch.url}"
-        with subprocess.Popen(
-            [sys.executable, "-m", "trivium", "migrate", source, there], env=child_environment()
-        ) as process:
-            try:
-                wait_for_documents(opensearch)
-            finally:
-                process.kill()
-        assert process.returncode == -9
+        # On a busy machine it may be done before the kill.
+        assert any(is_killed_on_the_way(source, opensearch) for _ in range(10))
         assert trivium("migrate", source, there).returncode == 1
         resumed = trivium("migrate", source, there, "--resume")
         assert resumed.returncode == 0, resumed.stderr
         assert resumed.stdout.startswith(f"{MANY} documents are in")
 
 
+def is_killed_on_the_way(source: str, opensearch) -> bool:
+    """Whether a migration into the empty server was killed before its end."""
+    opensearch.wipe()
+    command = [sys.executable, "-m", "trivium", "migrate", source, f"opensearch:{opensearch.url}"]
+    with subprocess.Popen(command, env=child_environment()) as process:
+        try:
+            wait_for_documents(opensearch)
+        finally:
+            process.kill()
+    return process.returncode == -9
+
+
 def wait_for_documents(opensearch) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if opensearch.get(LOADED) is not None:
             opensearch.ask("POST", f"{LOADED}/_refresh")

@@ -32,7 +32,7 @@ from protocols.codec.mqtt.properties import Properties
 from router.settings import MqttSettings, Settings
 from tests.support.mosquitto import mosquitto
 from tests.support.mqtt_client import summary
-from tests.support.mqtt_wire import RawClient, listening
+from tests.support.mqtt_wire import BOUND_S, RawClient, listening
 
 pytestmark = pytest.mark.needs("mosquitto")
 
@@ -265,6 +265,14 @@ class Speaker:
             found.append(packet)
 
 
+async def will_at(one: Speaker) -> list[str]:
+    """What one hears as soon as another's connection is seen to be lost."""
+    async with asyncio.timeout(BOUND_S):
+        while not (heard := await one.heard()):
+            await asyncio.sleep(0.01)
+    return [_line(each) for each in heard]
+
+
 async def transcript(port: int, steps: list[Step]) -> list[str]:
     """What every client hears after each step."""
     speakers: dict[str, Speaker] = {}
@@ -278,6 +286,7 @@ async def transcript(port: int, steps: list[Step]) -> list[str]:
             if sent == CLOSE:
                 one.client.writer.transport.abort()
                 one.is_open = False
+                told += [f"{number} a: {each}" for each in await will_at(speakers["a"])]
             else:
                 chunks = [each for each in sent if isinstance(each, bytes)]
                 await one.client.send(*(each for each in sent if not isinstance(each, bytes)))

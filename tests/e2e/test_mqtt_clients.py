@@ -189,7 +189,7 @@ class TestMosquitto:
         async with listening() as served:
             command = ["mosquitto_rr", "-p", str(served.port), "-t", REQUEST, "-e", RESPONSE]
             code, out, err = await run(
-                *command, *chosen, "-q", qos, "-W", "5", "-m", json.dumps(NOW)
+                *command, *chosen, "-q", qos, "-W", "50", "-m", json.dumps(NOW)
             )
             assert (code, err) == (0, "")
             assert json.loads(out)["result"]["now"] > 0
@@ -198,7 +198,7 @@ class TestMosquitto:
     async def test_request_response_on_a_topic_of_its_own(self) -> None:
         async with listening() as served:
             command = ["mosquitto_rr", "-p", str(served.port), "-t", REQUEST, "-e", "own/topic"]
-            code, out, _ = await run(*command, "-W", "5", "-m", json.dumps(NOW))
+            code, out, _ = await run(*command, "-W", "50", "-m", json.dumps(NOW))
             assert (code, json.loads(out)["status"]) == (0, 200)
 
     @pytest.mark.needs("mosquitto_pub")
@@ -235,7 +235,7 @@ class TestMosquitto:
     async def test_subscribing_to_everything_is_refused(self, version: str) -> None:
         async with listening() as served:
             command = ["mosquitto_sub", "-p", str(served.port), "-V", version, "-t", "#"]
-            _, _, err = await run(*command, "-W", "5")
+            _, _, err = await run(*command, "-W", "50")
             assert "denied" in err
 
     @pytest.mark.needs("mosquitto_sub", "mosquitto_pub")

@@ -37,7 +37,7 @@ async def ask(port: int, **request: Any) -> Any:
     """What a request by WebSocket comes to."""
     async with websockets.connect(f"ws://127.0.0.1:{port}/") as socket:
         await socket.send(json.dumps(request))
-        answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        answer = json.loads(await asyncio.wait_for(socket.recv(), 60))
         assert answer["status"] == 200, answer
         return answer["result"]
 

@@ -131,7 +131,7 @@ class TestChanges:
         await allow(server, "one", role())
         async with device(server, ROOT) as root:
             one = {"username": "one", "password": "one's long password"}
-            await root.wire.ask(login(one, expiresIn=1_500))
+            await root.wire.ask(login(one, expiresIn=4_000))
             token = (await root.wire.answer())["result"]["jwt"]
             async with device(server, {"username": "one", "password": token}) as first:
                 assert await first.subscribe("a") == (0,)

@@ -17,7 +17,7 @@ import pytest
 from examples.tour import folded
 from tests.support.server import ROOT, child_environment
 
-BOUND_S = 120.0
+BOUND_S = 240.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Run:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def quickstart(tmp_path_factory) -> Iterator[Callable[[], Run]]:
     for run in runs:
         if run.process.poll() is None:
             run.process.kill()
-            run.process.wait(30)
+            run.process.wait(120)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ class TestFirstRun:
 
     def test_the_update_of_the_after_pipe_is_stored(self, first):
         url = f"http://127.0.0.1:{port(first.text(), 'HTTP')}/airports/assets/Airport-CDG"
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=120) as answer:
             metadata = json.load(answer)["result"]["_source"]["metadata"]
         assert metadata["enrichedByAfterAssetUpdate"] is True
         assert metadata["location"] == {"lat": 49.0128, "lon": 2.55}
@@ -134,7 +134,7 @@ class TestFirstRun:
         assert command is not None
         ran = subprocess.run(
             shlex.split(command[1]), cwd=ROOT, env=child_environment(),
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr
         assert found in ran.stdout
@@ -156,7 +156,7 @@ class TestRefusal:
         ran = subprocess.run(
             [sys.executable, "-m", "examples.quickstart", "--data", str(tmp_path / "file")],
             cwd=ROOT, env=child_environment(), capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=120, check=False,
         )  # fmt: skip
         assert ran.returncode == 2
         assert ran.stderr.startswith("trivium: ")

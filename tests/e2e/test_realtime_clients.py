@@ -16,6 +16,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from tests.e2e.test_mqtt_clients import REQUEST, RESPONSE, PahoClient
 from tests.support.fleet import fleet_app, fleet_settings
+from tests.support.ports import lasting_port
 from tests.support.server import start
 from tests.support.site import site
 from trivium.server import Server, running
@@ -71,7 +72,10 @@ async def steps_over_a_kill(
     folder: Path, name: str, before: tuple[str, ...] = (), rest: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """What a program says, whose router is killed and started again on the way."""
-    server = await asyncio.to_thread(start, folder)
+    # The same again after the kill, so none that others may get meanwhile.
+    chosen = ("--port", str(lasting_port()))
+    server = await asyncio.to_thread(start, folder, arguments=chosen)
+    program = None
     try:
         program = await asyncio.create_subprocess_exec(
             "node",
@@ -83,12 +87,13 @@ async def steps_over_a_kill(
         assert program.stdin is not None
         said = await until(program, "ready to be cut")
         server.kill()
-        again = ("--port", str(server.port))
-        server = await asyncio.to_thread(start, folder, arguments=again)
+        server = await asyncio.to_thread(start, folder, arguments=chosen)
         program.stdin.write(b"go\n")
         said |= await until(program, "done")
-        assert await asyncio.wait_for(program.wait(), 60) == 0
+        assert await asyncio.wait_for(program.wait(), 120) == 0
     finally:
+        if program is not None and program.returncode is None:
+            program.kill()
         server.stop()
     return said
 
@@ -98,7 +103,7 @@ async def until(program: asyncio.subprocess.Process, step: str) -> dict[str, Any
     assert program.stdout is not None
     said: dict[str, Any] = {}
     while step not in said:
-        line = await asyncio.wait_for(program.stdout.readline(), 60)
+        line = await asyncio.wait_for(program.stdout.readline(), 120)
         assert line, said
         message = json.loads(line)
         said[message["step"]] = message["value"]
@@ -115,7 +120,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
 
 async def ask(socket: Any, **request: Any) -> Any:
     await socket.send(json.dumps({"requestId": "q", **request}))
-    while (answer := json.loads(await asyncio.wait_for(socket.recv(), 10)))["room"] != "q":
+    while (answer := json.loads(await asyncio.wait_for(socket.recv(), 60)))["room"] != "q":
         pass
     assert answer["status"] == 200, answer
     return answer["result"]

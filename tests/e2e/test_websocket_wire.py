@@ -500,9 +500,10 @@ class TestTheEnd:
         gate = Gate()
         settings = Settings(websocket=WebSocketSettings(idle_timeout_s=0.1))
         async with listening(small_router(small_table(gate)), settings) as server:
-            waiting = await RawClient.open(server.port)
+            # In one piece, for it must not be silent before it asks.
+            asked = request(controller="test", action="hold", requestId="w")
+            waiting = await RawClient.open(server.port, glued=asked)
             silent = await RawClient.open(server.port)
-            waiting.send(request(controller="test", action="hold", requestId="w"))
             assert (await silent.frame()).opcode == CLOSE
             await bounded(gate.reached.wait())
             gate.opened.set()
@@ -577,7 +578,7 @@ async def test_global_websocket_of_node(protocols: str) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        out, problems = await asyncio.wait_for(process.communicate(), 30)
+        out, problems = await asyncio.wait_for(process.communicate(), 2 * BOUND_S)
     assert process.returncode == 0, problems.decode()
     seen = json.loads(out)
     assert seen["protocol"] == ("null" if protocols == "null" else "")

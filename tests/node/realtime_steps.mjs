@@ -22,7 +22,7 @@ class Heard {
 export async function play({ Kuzzle, WebSocket, Observer }, port, { say, go }) {
   async function connected(name) {
     const kuzzle = new Kuzzle(
-      new WebSocket("127.0.0.1", { port, ssl: false, reconnectionDelay: 100, pingInterval: 500 }),
+      new WebSocket("127.0.0.1", { port, ssl: false, reconnectionDelay: 100, pingInterval: 5000 }),
       { volatile: { name } },
     );
     kuzzle.on("discarded", (message) => say("discarded", message));
@@ -80,7 +80,7 @@ export async function play({ Kuzzle, WebSocket, Observer }, port, { say, go }) {
   say("people only", [(await people.next()).user, people.all.length]);
 
   const brief = await connected("brief");
-  await brief.auth.login("local", BOB, "1s");
+  await brief.auth.login("local", BOB, "4s");
   const expired = new Promise((resolve) => brief.on("tokenExpired", resolve));
   const briefly = await brief.realtime.subscribe("live", "things", { missing: "n" }, () => say("too late", null));
   say("before the token expires", await reader.realtime.count(briefly));
@@ -94,7 +94,7 @@ export async function play({ Kuzzle, WebSocket, Observer }, port, { say, go }) {
   const watched = await observer.get("live", "things", "watched");
   const changed = new Promise((resolve) => watched.on ? watched.on("change", resolve) : observer.on && observer.on("change", resolve));
   await other.document.update("live", "things", "watched", { n: 2 });
-  for (let tries = 0; watched._source.n !== 2 && tries < 200; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let tries = 0; watched._source.n !== 2 && tries < 3000; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
   say("observed", watched._source.n);
   await observer.stop();
   void changed;
@@ -110,7 +110,7 @@ export async function play({ Kuzzle, WebSocket, Observer }, port, { say, go }) {
   say("ready to be cut", null);
   await go();
   await Promise.all(reconnected);
-  const until = Date.now() + 20000;
+  const until = Date.now() + 90000;
   while (Date.now() < until && !back.all.length) {
     await other.document.createOrReplace("live", "things", "d", { n: 1 });
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -7,7 +7,7 @@ const { Kuzzle, WebSocket, Http } = createRequire(import.meta.url)("kuzzle-sdk")
 const [protocol, port] = process.argv.slice(2);
 const options = { port: Number(port), ssl: false };
 const kuzzle = new Kuzzle(
-  protocol === "ws" ? new WebSocket("127.0.0.1", { ...options, pingInterval: 200 }) : new Http("127.0.0.1", options),
+  protocol === "ws" ? new WebSocket("127.0.0.1", { ...options, pingInterval: 2000 }) : new Http("127.0.0.1", options),
 );
 const say = (step, value) => console.log(JSON.stringify({ step, value: value ?? null }));
 kuzzle.on("networkError", (error) => say("networkError", error.message));
@@ -89,8 +89,8 @@ const last = (await query({ ...asset, action: "get", _id: "Truck-1" }))._source.
 say("the last one stands", protocol === "ws" ? last === 199 : many[versions.indexOf(Math.max(...versions))].result._source.metadata.counter === last);
 
 if (protocol === "ws") {
-  // Three pings and their answers: the SDK hangs up when one is missed.
-  await new Promise((resolve) => setTimeout(resolve, 700));
+  // Two pings and their answers: the SDK hangs up when one is missed.
+  await new Promise((resolve) => setTimeout(resolve, 4500));
   say("still connected", kuzzle.connected);
 }
 await query({ controller: "device-manager/engine", action: "delete", index: "fleet" });
