@@ -134,7 +134,7 @@ class Realtime:
     async def _start(self, request: Request) -> tuple[Hold | None, Start | None]:
         start = await read_start(request.args.get("from"), self.storage)
         if start is not None:
-            return Hold(), start
+            return Hold(start.after, "snapshot" if start.is_snapshot else "past"), start
         if not self.storage.is_shared:
             return None, None
         hold = Hold()

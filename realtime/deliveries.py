@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -43,13 +43,24 @@ class PipeLimits:
     timeout_s: float = 10.0
 
 
+def _ignore() -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(slots=True, eq=False)
 class _Parcel:
-    """A notification on its way; `content` is None until its pipes are through, or dropped it."""
+    """A notification on its way; `content` is None until its pipes are through, or dropped it.
+
+    Attributes:
+        told: Called once it has been handed over, or never will be.
+        seq: Its position, if it goes to all who hear it live.
+    """
 
     event: str
     given: JsonObject
     addressees: Mapping[Channel, tuple[str, ...]]
+    told: Callable[[], None] = _ignore
+    seq: int | None = None
     content: JsonObject | None = None
     is_through: bool = False
 
@@ -74,28 +85,46 @@ class Deliveries:
         self._waiting: deque[_Parcel] = deque()
         self._at_work: set[asyncio.Task[None]] = set()
 
-    def send(self, event: str, channels: list[Channel], content: JsonObject) -> None:
-        """Send a notification to all who listen on the channels by now."""
-        self._send(event, {each: tuple(each.listeners) for each in channels}, content)
-
-    def send_to(self, event: str, channel: Channel, connection: str, content: JsonObject) -> None:
-        """Send a notification to one who listens on the channel, or is held there."""
-        self._send(event, {channel: (connection,)}, content)
-
-    def _send(
-        self, event: str, addressees: Mapping[Channel, tuple[str, ...]], content: JsonObject
+    def send(
+        self, event: str, channels: list[Channel], content: JsonObject, seq: int | None = None
     ) -> None:
-        if not self._line and not self._is_heard(event):
-            for channel, listeners in addressees.items():
-                self._notify(channel.name, listeners, content)
+        """Send a notification, of that position, to all who listen on the channels by now."""
+        addressees = {each: tuple(each.listeners) for each in channels}
+        self._send(_Parcel(event, content, addressees, seq=seq))
+
+    def send_to(
+        self,
+        event: str,
+        channel: Channel,
+        connection: str,
+        content: JsonObject,
+        *,
+        told: Callable[[], None] = _ignore,
+    ) -> None:
+        """Send a notification to one who listens on the channel, or is held there.
+
+        Args:
+            told: Called once it has been handed over, or a pipe has kept it.
+        """
+        self._send(_Parcel(event, content, {channel: (connection,)}, told))
+
+    def _send(self, parcel: _Parcel) -> None:
+        if not self._line and not self._is_heard(parcel.event):
+            for channel, listeners in parcel.addressees.items():
+                self._notify(channel.name, listeners, parcel.given)
+            parcel.told()
             return
-        parcel = _Parcel(event, content, addressees)
         if len(self._line) >= self._limits.waiting:
             self._give_up(parcel)
             return
         self._line.append(parcel)
         self._waiting.append(parcel)
         self._go_on()
+
+    @property
+    def first_seq(self) -> int | None:
+        """The first position that is in pipes still; None if there is none."""
+        return next((each.seq for each in self._line if each.seq is not None), None)
 
     @property
     def waiting(self) -> int:
@@ -138,7 +167,9 @@ class Deliveries:
     def _passed(self, task: asyncio.Task[None]) -> None:
         self._at_work.discard(task)
         while self._line and self._line[0].is_through:
-            self._hand_over(self._line.popleft())
+            parcel = self._line.popleft()
+            self._hand_over(parcel)
+            parcel.told()
         self._go_on()
 
     async def _pass(self, parcel: _Parcel) -> None:

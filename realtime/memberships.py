@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Final
 
 import structlog
 
+from realtime.holds import Hold
 from realtime.koncorde.parse import FilterLimits, normal_form
 from realtime.notifier import Notifier
-from realtime.rooms import Member, Room
-from router.envelope import Json, JsonObject, User
+from realtime.past import Past
+from realtime.rooms import Channel, Member, Room
+from router.envelope import Connection, Json, JsonObject, Request, User
 from router.errors import RouterError
 
 _log: Final = structlog.get_logger("trivium.realtime")
@@ -21,11 +23,14 @@ class Memberships:
 
     Args:
         limits: Of filters, also of those that were let in before.
+        past: Tells what happened meanwhile.
     """
 
-    def __init__(self, notifier: Notifier, limits: FilterLimits) -> None:
+    def __init__(self, notifier: Notifier, limits: FilterLimits, past: Past) -> None:
         self._notifier = notifier
         self._limits = limits
+        self._past = past
+        self._returning: list[tuple[Request, tuple[Room, Channel], Hold, JsonObject]] = []
 
     def watch(self, listener: Callable[[str], None]) -> None:
         """Call the listener with each connection that comes into a room, or leaves one."""
@@ -37,41 +42,125 @@ class Memberships:
         others: list[str] = []
         for room in self._notifier.rooms.of(connection):
             if room.members[connection].user.id == user_id:
-                kept.append(_document(room, connection))
+                kept.append(_document(room, connection, self.mark()))
             else:
                 others += room.heard_on(connection)
         return kept, others
 
-    def restore(self, connection: str, user_id: str, kept: list[Json]) -> None:
-        """Let a connection in again; nobody is told. What can't be listened to any more is left
-        out, with a line in the log."""
+    def mark(self) -> JsonObject:
+        """The position up to which all who hear it live have been handed everything."""
+        return {"feed": self._past.feed, "seq": self._notifier.told}
+
+    def is_behind(self, connection: str) -> bool:
+        """Whether a connection is still told of the past somewhere."""
+        return any(
+            not channel.held[connection].is_settled
+            for room in self._notifier.rooms.of(connection)
+            for channel in room.channels.values()
+            if connection in channel.held
+        )
+
+    async def prepare(self) -> None:
+        """Call it once the store is open, before anybody comes into a room."""
+        self._notifier.begins_at(await self._past.newest())
+
+    def restore(
+        self,
+        connection: str,
+        user_id: str,
+        kept: list[Json],
+        queued: Mapping[str, Set[int]],
+        mark: JsonObject,
+    ) -> None:
+        """Let a connection in again; nobody is told, and it hears nothing before `resume`. What
+        can't be listened to any more is left out, with a line in the log.
+
+        Args:
+            queued: The positions that wait for it already, by channel.
+            mark: What `mark` said last; empty for nothing.
+        """
         for document in kept:
             try:
-                self._enter(connection, user_id, document)
+                self._enter(connection, user_id, document, (queued, mark))
             except RouterError as error:
                 _log.warning("a subscription could not be restored", error=error.message)
 
-    def _enter(self, connection: str, user_id: str, document: Any) -> None:
+    async def resume(self) -> None:
+        """Tell those who were let in again what they have not been told yet, and what happens."""
+        returning, self._returning = self._returning, []
+        for _, _, hold, _ in returning:
+            hold.begin()
+        newest = await self._past.newest()
+        for request, joined, hold, position in returning:
+            self._past.go_on(request, joined, hold, (position, newest))
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _enter(
+        self,
+        connection: str,
+        user_id: str,
+        document: Any,
+        before: tuple[Mapping[str, Set[int]], JsonObject],
+    ) -> None:
         form = normal_form(document["filter"], self._limits)
         place = (document["index"], document["collection"])
         member = Member(User(user_id), document["volatile"])
         room, _ = self._notifier.rooms.enter(place, form, connection, member)
         room.filter = document["filter"]
-        for users, scope in document["channels"]:
-            room.channel(users, scope).listeners[connection] = None
+        for users, scope, *position in document["channels"]:
+            channel = room.channel(users, scope)
+            if not position:  # written down before positions were
+                channel.listeners[connection] = None
+                continue
+            hold, at = _hold(document["feed"], position, before[1])
+            hold.queued = before[0].get(channel.name, frozenset())
+            channel.held[connection] = hold
+            request = _request(connection, member, hold)
+            self._returning.append((request, (room, channel), hold, at))
 
 
-def _document(room: Room, connection: str) -> JsonObject:
-    # Whoever still reads the past hears everything live by the time that this is read.
-    heard = [
-        each
-        for each in room.channels.values()
-        if connection in each.listeners or connection in each.held
-    ]
+def _hold(feed: str, position: list[Any], mark: JsonObject) -> tuple[Hold, JsonObject]:
+    seq, reads, request_id = position
+    newest: Any = mark.get("seq", 0) if mark.get("feed") == feed else 0
+    if reads == "live":
+        seq, reads = max(seq, newest), "gap"
+    hold = Hold(seq, reads)
+    hold.request_id = request_id
+    return hold, {"feed": feed, "seq": seq}
+
+
+def _request(connection: str, member: Member, hold: Hold) -> Request:
+    return Request(
+        controller="realtime",
+        action="subscribe",
+        connection=Connection(connection, "mqtt"),
+        request_id=hold.request_id,
+        volatile=member.volatile,
+        user=member.user,
+    )
+
+
+def _document(room: Room, connection: str, mark: JsonObject) -> JsonObject:
+    heard: list[Json] = []
+    for each in room.channels.values():
+        if connection in each.listeners:
+            heard.append([each.users, each.scope, mark["seq"], "live", ""])
+        elif connection in each.held:
+            heard.append([each.users, each.scope, *_position(each.held[connection], mark)])
     return {
         "index": room.place[0],
         "collection": room.place[1],
         "filter": room.filter,
-        "channels": [[each.users, each.scope] for each in heard],
+        "feed": mark["feed"],
+        "channels": heard,
         "volatile": room.members[connection].volatile,
     }
+
+
+def _position(hold: Hold, mark: JsonObject) -> list[Json]:
+    if not hold.is_settled:
+        return [hold.told, hold.reads, hold.request_id]
+    told = mark["seq"]
+    assert isinstance(told, int)
+    return [max(hold.told, told), "live", ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -42,6 +43,7 @@ class Notifier:
         self.deliveries = deliveries
         self._connections = connections = deliveries.connections
         self._feed = feed
+        self._seen = 0
         self.on_change: list[Callable[[str], None]] = []
         connections.on_closed(self.leave_all)
         connections.on_signed_out(self.leave_all)
@@ -132,12 +134,23 @@ class Notifier:
     def written(self, write: Write, written: Written) -> None:
         """Tell of a write that is acknowledged; a `storage.contract.Listener`."""
         rooms = self.rooms.places.get((write.index, write.collection))
-        if rooms is None or write.author.is_silent:
-            return
-        try:
-            self._tell_of(write, written)
-        except Exception as error:  # noqa: BLE001 - a boundary: the write is acknowledged all the same
-            _log.error("a notification failed", request_id=write.author.request_id, exc_info=error)
+        if rooms is not None and not write.author.is_silent:
+            try:
+                self._tell_of(write, written)
+            except Exception as error:  # noqa: BLE001 - a boundary: the write is acknowledged all the same
+                request_id = write.author.request_id
+                _log.error("a notification failed", request_id=request_id, exc_info=error)
+        self.begins_at(written.seq or 0)
+
+    def begins_at(self, seq: int) -> None:
+        """Nobody is to be told of anything up to that position any more."""
+        self._seen = max(self._seen, seq)
+
+    @property
+    def told(self) -> int:
+        """The position up to which all who hear it live have been handed everything."""
+        first = self.deliveries.first_seq
+        return self._seen if first is None else min(self._seen, first - 1)
 
     def published(self, happening: Happening, place: Place) -> None:
         """Tell of a message, those whose filter it matches."""
@@ -146,9 +159,21 @@ class Notifier:
         document = source if key is None else {**source, "_id": key}
         self._tell(self._matching(place, document), "in", happening)
 
-    def tell_one(self, channel: Channel, connection: str, content: JsonObject) -> None:
-        """Tell one listener of a channel something that the others don't hear, or have heard."""
-        self.deliveries.send_to(DOCUMENT, channel, connection, content)
+    def tell_one(
+        self, channel: Channel, connection: str, content: JsonObject, seq: int = 0
+    ) -> None:
+        """Tell one listener of a channel, who is held, something that the others don't hear, or
+        have heard.
+
+        Args:
+            seq: What the listener has been told up to then.
+        """
+        hold = channel.held.get(connection)
+        if hold is None:  # it was cut off by what it was told before
+            return
+        hold.sent = max(hold.sent, seq)
+        told = partial(hold.reached, seq)
+        self.deliveries.send_to(DOCUMENT, channel, connection, content, told=told)
 
     # -- inside -------------------------------------------------------------------------
 
@@ -247,12 +272,14 @@ class Notifier:
             for connection, hold in list(channel.held.items()):
                 if seq is None:  # it is not in the feed
                     self.deliveries.send_to(event, channel, connection, content)
-                elif hold.is_over(seq):
+                elif not hold.is_over(seq):
+                    hold.take(seq, content)
+                elif hold.is_settled:
                     del channel.held[connection]
                     channel.listeners[connection] = None
-                else:
-                    hold.take(seq, content)
-        self.deliveries.send(event, channels, content)
+                else:  # what was before is in pipes still
+                    self.tell_one(channel, connection, content, seq)
+        self.deliveries.send(event, channels, content, seq)
 
 
 def _member(request: Request) -> Member:

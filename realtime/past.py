@@ -16,7 +16,7 @@ from realtime.snapshots import Snapshot
 from realtime.starts import Start
 from realtime.states import Recounting
 from router.connections import Connections, Notification
-from router.envelope import Request
+from router.envelope import JsonObject, Request
 from router.errors import RouterError
 from storage.contract import Storage
 
@@ -78,8 +78,8 @@ class Past:
 
         Begins once the answer to the request is on its way, and the client can hear it.
         """
-        room, channel = joined
-        listener = _Listener(request.connection.id, room, channel, hold, request)
+        hold.request_id = request.request_id
+        listener = _Listener(request.connection.id, *joined, hold, request)
         answering = asyncio.current_task()
         answered = asyncio.Event()
         if answering is None or request.connection.wire in ("internal", "http"):
@@ -87,9 +87,44 @@ class Past:
         else:
             # The others send the answer in the task that dispatched the request.
             answering.add_done_callback(lambda _: answered.set())
-        task = asyncio.create_task(self._run(listener, start, answered), name="past of a listener")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._begin(listener, start, answered)
+
+    def go_on(
+        self,
+        request: Request,
+        joined: tuple[Room, Channel],
+        hold: Hold,
+        where: tuple[JsonObject, int],
+    ) -> None:
+        """Go on telling a listener whose session has outlived a router.
+
+        Args:
+            request: As if it had been its own.
+            hold: Has begun.
+            where: The position that it was told up to, and one that the feed has reached since.
+        """
+        position, newest = where
+        listener = _Listener(request.connection.id, *joined, hold, request)
+        after = position["seq"]
+        assert isinstance(after, int)
+        if position["feed"] != self._storage.feed or after > newest:
+            told = f"{position['feed']}:{after}"
+            self._end(listener, RouterError("trivium.feed.gone", told))
+        elif hold.reads == "gap" and after == newest:
+            self._catch_up(listener, after)
+        else:
+            answered = asyncio.Event()
+            answered.set()
+            self._begin(listener, Start(after, hold.reads == "snapshot"), answered)
+
+    @property
+    def feed(self) -> str:
+        """The id of the feed."""
+        return self._storage.feed
+
+    async def newest(self) -> int:
+        """Where the feed is by now."""
+        return await self._storage.newest()
 
     async def close(self) -> None:
         """Stop telling."""
@@ -99,6 +134,11 @@ class Past:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- inside -------------------------------------------------------------------------
+
+    def _begin(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
+        task = asyncio.create_task(self._run(listener, start, answered), name="past of a listener")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _run(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
         try:
@@ -123,15 +163,23 @@ class Past:
             changes = await self._storage.changes(after, PAGE)
             for change in changes:
                 content = await recounting.tell(change)
-                if content is not None:
+                if content is not None and change.seq not in hold.queued:
                     await self._keep_pace(listener)
-                    self._notifier.tell_one(listener.channel, listener.connection, content)
+                    self._tell(listener, content, change.seq)
                 after = change.seq
             _check(listener)
             if len(changes) < PAGE and not hold.has_overflowed:
                 break
-        for content in hold.end(after):
-            self._notifier.tell_one(listener.channel, listener.connection, content)
+            if hold.is_reached:
+                hold.reached(after)
+        self._catch_up(listener, after)
+
+    def _catch_up(self, listener: _Listener, after: int) -> None:
+        for seq, content in listener.hold.end(after):
+            self._tell(listener, content, seq)
+
+    def _tell(self, listener: _Listener, content: JsonObject, seq: int = 0) -> None:
+        self._notifier.tell_one(listener.channel, listener.connection, content, seq)
 
     async def _show(self, listener: _Listener, seq: int) -> None:
         room, channel, request = listener.room, listener.channel, listener.request
@@ -142,15 +190,15 @@ class Past:
                 for document in documents:
                     if matches(document.id, document.source):
                         await self._keep_pace(listener)
-                        content = snapshot.document(document)
-                        self._notifier.tell_one(channel, listener.connection, content)
+                        self._tell(listener, snapshot.document(document))
                 _check(listener)
-        self._notifier.tell_one(channel, listener.connection, snapshot.end())
+        self._tell(listener, snapshot.end(), seq)
 
     async def _until_it_hears(self, listener: _Listener) -> None:
         """Wait until the client listens to the channel, which it can't know before the answer."""
         connection, channel = listener.connection, listener.channel.name
-        while not self._connections.hears(connection, channel):
+        # What came while the router was away waits for a client, as what comes now does.
+        while listener.hold.reads != "gap" and not self._connections.hears(connection, channel):
             _check(listener)
             await self._heard.setdefault(connection, asyncio.Event()).wait()
         _check(listener)

@@ -115,7 +115,8 @@ class Core:
         if self.audit is not None:
             self.observer.audited = self.audit.trail.counts
         self.sessions_store = stores.make_sessions(settings, storage)
-        self.memberships = Memberships(self.notifier, FilterLimits.of(settings.realtime))
+        filters = FilterLimits.of(settings.realtime)
+        self.memberships = Memberships(self.notifier, filters, self.past)
         self.journal = Journal(self.sessions_store or self.private, self.memberships)
         self.table = build_table(self._surroundings(settings))
         app.declare(self.table, self.events)

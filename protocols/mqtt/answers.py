@@ -9,7 +9,7 @@ from protocols.codec.mqtt.encode import encode_message, encode_publish, message_
 from protocols.codec.mqtt.packets import V5, Publish
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
 from protocols.codec.mqtt.reasons import PacketError, Reason, protocol_error
-from protocols.mqtt.description import message_of
+from protocols.mqtt.description import message_of, position_of
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.terms import Terms
 from protocols.mqtt.writer import Writer
@@ -99,7 +99,8 @@ class Answers:
     def notify(self, notification: Notification, qos: int) -> None:
         """Send a message that answers nothing."""
         if qos:
-            self._outbox.publish(message_of(notification, qos, self._terms.node))
+            message = message_of(notification, qos, self._terms.node)
+            self._outbox.publish(message, seq=position_of(notification))
         else:
             form = ("mqtt", self._writer.version)
             self._writer.push(notification.encoded(form, self._encode))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from protocols.mqtt.description import message_of
+from protocols.mqtt.description import message_of, position_of
 from protocols.mqtt.state import SessionState
 from router.connections import Notification
 
@@ -30,7 +30,8 @@ class Away:
         if notification.is_direct:
             qos = max(qos, 1)
         if qos:
-            self._state.deliver(message_of(notification, qos, self._node))
+            message = message_of(notification, qos, self._node)
+            self._state.deliver(message, seq=position_of(notification))
 
     def unsent(self) -> int:
         """Nothing that the client could read by now."""

@@ -170,7 +170,7 @@ class MqttConnection(asyncio.Protocol):
 
     def unsent(self) -> int:
         """Bytes that wait until the client reads them, or acknowledges those before them."""
-        return self._unsent()
+        return self._unsent() + self._session.kept_bytes
 
     def hears(self, channel: str) -> bool:
         """Whether messages of a channel reach the client: it has subscribed to its topic."""

@@ -37,6 +37,15 @@ def message_of(notification: Notification, qos: int, node: str) -> Publish:
     )
 
 
+def position_of(notification: Notification) -> int | None:
+    """Where the feed tells of it, None if it isn't one change; 0 for a part of a snapshot."""
+    content = notification.content
+    seq = content.get("seq")
+    if not isinstance(seq, int):
+        return None
+    return 0 if content.get("action") == "snapshot" else seq
+
+
 def _twin(notification: Notification, qos: int) -> Publish:
     # An asset that is gone is an empty message, as one that takes back what is retained.
     return Publish(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Set
 from typing import Final, Protocol
 
 import structlog
@@ -20,9 +21,12 @@ INDEX: Final = "trivium-mqtt"
 SESSIONS: Final = "sessions"
 MESSAGES: Final = "messages"
 RECEIVED: Final = "received"
+MARKS: Final = "marks"
 
 _MAPPING: Final[JsonObject] = {"dynamic": "false", "properties": {}}
 _PAGE: Final = 1_000
+_MARK: Final = "told"
+_MARK_EVERY_S: Final = 1.0
 
 
 class Places(Protocol):
@@ -31,8 +35,32 @@ class Places(Protocol):
     def of(self, connection: str, user_id: str) -> tuple[list[Json], list[str]]:
         """What a connection listens to as that user, and the channels that it hears else."""
 
-    def restore(self, connection: str, user_id: str, kept: list[Json]) -> None:
-        """Let a connection listen to what it listened to before."""
+    def restore(
+        self,
+        connection: str,
+        user_id: str,
+        kept: list[Json],
+        queued: Mapping[str, Set[int]],
+        mark: JsonObject,
+    ) -> None:
+        """Let a connection listen to what it listened to before, once `resume` is called.
+
+        Args:
+            queued: The positions of what waits for it, by channel.
+            mark: The last `mark` that is written down; empty for none.
+        """
+
+    async def prepare(self) -> None:
+        """Call it before anything else."""
+
+    async def resume(self) -> None:
+        """Tell all who are restored what they have not been told yet."""
+
+    def mark(self) -> JsonObject:
+        """The position up to which sessions have been told what they hear."""
+
+    def is_behind(self, connection: str) -> bool:
+        """Whether a session has not been told all up to that, but has a position of its own."""
 
 
 class Journal:
@@ -49,12 +77,17 @@ class Journal:
         self.places = places
         self._storage = storage
         self._changed: dict[str, SessionState] = {}
+        self._done_with: list[str] = []
+        self._mark: JsonObject = {}
+        self._marking: asyncio.TimerHandle | None = None
+        self._is_closed = False
         self._last: asyncio.Future[Written] | None = None
         self.failures = 0
 
     async def prepare(self) -> None:
         """Make ready; call once the store is open, before anything else."""
-        for name in (SESSIONS, MESSAGES, RECEIVED):
+        await self.places.prepare()
+        for name in (SESSIONS, MESSAGES, RECEIVED, MARKS):
             if not self._storage.has_collection(INDEX, name):
                 await self._storage.create_collection(INDEX, name, _MAPPING)
 
@@ -71,23 +104,35 @@ class Journal:
     def pending(self) -> asyncio.Future[Written] | None:
         """Done once all that was written down so far is on disk, failed if it isn't; None if it
         is already."""
-        if self._changed:
+        if self._is_due:
             self._write_changed()
         if self._last is not None and self._last.done():
             self._last = None
         return self._last
 
+    async def mark(self) -> JsonObject:
+        """The position up to which sessions had been told what they hear; empty for none."""
+        return dict(await self.read(MARKS)).get(_MARK, {})
+
+    def close(self) -> None:
+        """Write down how far the sessions are, and nothing more by itself."""
+        self._is_closed = True
+        if self._marking is not None:
+            self._marking.cancel()
+            self._write_mark()
+
     # -- what is written down -------------------------------------------------------------
 
     def changed(self, state: SessionState) -> None:
         """A session is new, or other than before; of many changes in a row the last is kept."""
-        if not self._changed:
-            asyncio.get_running_loop().call_soon(self._write_changed)
+        self._be_due()
         self._changed[state.id] = state
+        if self._marking is None and not self._is_closed:
+            self._mark_later()
 
     def over(self, state: SessionState) -> None:
         """A session has ended. Its messages are to be `dropped` one by one."""
-        if state.id in self._changed:
+        if self._is_due:
             self._write_changed()
         self._write("delete", SESSIONS, state.id, {})
         for packet_id in state.inbox.known():
@@ -100,7 +145,14 @@ class Journal:
 
     def dropped(self, state: SessionState, entry: Entry) -> None:
         """A message is done with."""
-        self._write("delete", MESSAGES, _message_id(state, entry), {})
+        if entry.seq is None:
+            self._write("delete", MESSAGES, _message_id(state, entry), {})
+            return
+        # First that it was told: what is known as neither queued nor told would be told again.
+        self._be_due()
+        self._done_with.append(_message_id(state, entry))
+        if self.places.is_behind(state.id) and not state.is_over:
+            self._changed[state.id] = state
 
     def received(self, state: SessionState, packet_id: int) -> None:
         """The client has begun or ended to use a packet id with QoS 2."""
@@ -119,12 +171,39 @@ class Journal:
 
     # -- inside -----------------------------------------------------------------------------
 
+    @property
+    def _is_due(self) -> bool:
+        return bool(self._changed or self._done_with)
+
+    def _be_due(self) -> None:
+        if not self._is_due:
+            asyncio.get_running_loop().call_soon(self._write_changed)
+
+    def _mark_later(self) -> None:
+        self._marking = asyncio.get_running_loop().call_later(_MARK_EVERY_S, self._mark_again)
+
+    def _mark_again(self) -> None:
+        # Else a session that hears of little would be told from long ago.
+        self._write_mark()
+        self._mark_later()
+
+    def _write_mark(self) -> None:
+        mark = self.places.mark()
+        if mark != self._mark:
+            self._mark = mark
+            self._write("create_or_replace", MARKS, _MARK, mark)
+
     def _write_changed(self) -> None:
         changed, self._changed = self._changed, {}
+        done_with, self._done_with = self._done_with, []
+        if done_with:
+            self._write_mark()
         for state in changed.values():
             rooms, passing = self.places.of(state.id, state.user_id)
             content = records.of_state(state, rooms, passing)
             self._write("create_or_replace", SESSIONS, state.id, content)
+        for id_ in done_with:
+            self._write("delete", MESSAGES, id_, {})
 
     def _write(self, verb: Verb, collection: str, id: str, content: JsonObject) -> None:
         write = Write(verb=verb, index=INDEX, collection=collection, id=id, content=content)

@@ -25,6 +25,8 @@ MOST_IN_FLIGHT: Final = 1_048_576
 """Bytes of messages that a client may leave unacknowledged before the next one is sent. They stay
 in memory until then, and 65 535 messages of a megabyte would be too many."""
 
+_CROWD_BYTES: Final = 2 * 65_537
+
 
 def _ignore() -> None:
     """Nobody wants to know."""
@@ -46,6 +48,7 @@ class Entry:
         since: When it was handed in, in s since 1970.
         was_sent: On this connection or an earlier one.
         number: Its place among all messages of the session.
+        seq: Where the feed tells of it; None if it doesn't, 0 for a part of a snapshot of it.
         is_written: Whether it is written down; `is_noted`: also that it was sent.
         size: Bytes that it takes in memory; `weight`: without what every message takes.
     """
@@ -56,6 +59,7 @@ class Entry:
         "lasts",
         "message",
         "number",
+        "seq",
         "since",
         "size",
         "stage",
@@ -63,8 +67,11 @@ class Entry:
         "weight",
     )
 
-    def __init__(self, message: Publish, since: float, *, lasts: bool) -> None:
+    def __init__(
+        self, message: Publish, since: float, *, lasts: bool, seq: int | None = None
+    ) -> None:
         self.message = message
+        self.seq = seq
         self.since = since
         self.lasts = lasts
         self.stage = Stage.WAITING
@@ -137,6 +144,14 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that the queue of a kept session holds, sent or not; also where that is few, more
+        than whoever sends much of its own accord may leave unread, once the queue is half full."""
+        if self.bounds is None:
+            return 0
+        return max(self.bounds.bytes, int(_CROWD_BYTES * self.bounds.share(len(self._entries))))
+
     # -- the client comes and goes --------------------------------------------------------
 
     def attach(self, send: Send, *, receive_maximum: int) -> None:
@@ -203,7 +218,7 @@ class Outbox:
 
     # -- messages -------------------------------------------------------------------------
 
-    def publish(self, message: Publish, *, lasts: bool = True) -> None:
+    def publish(self, message: Publish, *, lasts: bool = True, seq: int | None = None) -> None:
         """Send a message of QoS 0 now or never, one of another as soon as the client takes it."""
         if not message.qos:
             if self._send is not None:
@@ -211,7 +226,7 @@ class Outbox:
             return
         if self._is_over:
             return
-        entry = Entry(message, self._clock(), lasts=lasts)
+        entry = Entry(message, self._clock(), lasts=lasts, seq=seq)
         if self.bounds is not None and not self._make_room(entry.size, self.bounds):
             self.on_dropped()
             return

@@ -58,6 +58,7 @@ def of_entry(session: str, entry: Entry) -> JsonObject:
         "since": entry.since,
         "wasSent": entry.was_sent,
         "isReleased": entry.stage is Stage.RELEASED,
+        "seq": entry.seq,
         "message": _plain(entry.message),
     }
 
@@ -65,7 +66,8 @@ def of_entry(session: str, entry: Entry) -> JsonObject:
 def entry_of(document: JsonObject) -> Entry:
     """The message on its way that was kept."""
     content: dict[str, Any] = document
-    entry = Entry(msgspec.convert(content["message"], Publish), content["since"], lasts=True)
+    message = msgspec.convert(content["message"], Publish)
+    entry = Entry(message, content["since"], lasts=True, seq=content.get("seq"))
     entry.number = content["number"]
     entry.was_sent = content["wasSent"]
     if content["isReleased"]:

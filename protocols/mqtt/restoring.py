@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, Final
 
 import structlog
@@ -42,14 +43,17 @@ class Restoring:
 
     async def run(self) -> None:
         """Call it once the store is open; until it is done, nobody can have a session kept."""
-        await self._journal.prepare()
-        self._sessions.journal = self._journal
-        sessions = await self._journal.read(SESSIONS)
+        journal = self._journal
+        await journal.prepare()
+        self._sessions.journal = journal
+        sessions, messages = await journal.read(SESSIONS), await journal.read(MESSAGES)
+        received, mark = await journal.read(RECEIVED), await journal.mark()
+        queued = _queued(messages)
         for id_, document in sessions:
-            await self._restore(id_, document)
-        for id_, document in await self._journal.read(MESSAGES):
+            await self._restore(id_, document, (queued.get(id_, {}), mark))
+        for id_, document in messages:
             self._restore_message(id_, document)
-        for id_, document in await self._journal.read(RECEIVED):
+        for id_, document in received:
             self._restore_received(id_, document)
         for id_, passing in self._interrupted.items():
             # It is not for who comes next.
@@ -57,10 +61,13 @@ class Restoring:
             if state is not None:
                 state.outbox.forget_passing(passing)
         self._sessions.is_restored = True
+        await journal.places.resume()
         if sessions:
             _log.info("sessions are restored", sessions=len(sessions))
 
-    async def _restore(self, id: str, document: JsonObject) -> None:
+    async def _restore(
+        self, id: str, document: JsonObject, told: tuple[Mapping[str, Set[int]], JsonObject]
+    ) -> None:
         content: dict[str, Any] = document
         state = self._state(id, content)
         if not self._sessions.restore(state):
@@ -71,7 +78,7 @@ class Restoring:
             state.rights = (await self._topics.of_connection(state.connection)).while_away()
         for standing in records.standings_of(content["subscriptions"]):
             state.subscriptions.restore(standing)
-        self._journal.places.restore(id, state.user_id, content["rooms"])
+        self._journal.places.restore(id, state.user_id, content["rooms"], *told)
         self._sessions.changed(id)
 
     def _state(self, id: str, content: dict[str, Any]) -> SessionState:
@@ -120,3 +127,14 @@ class Restoring:
             self._journal.forgotten(RECEIVED, id)
             return
         state.inbox.restore(content["packetId"], content["turn"], is_here=content["isHere"])
+
+
+def _queued(messages: Iterable[tuple[str, JsonObject]]) -> Mapping[str, Mapping[str, Set[int]]]:
+    """The positions of what waits, by session and topic."""
+    found: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for _, document in messages:
+        content: dict[str, Any] = document
+        seq = content.get("seq")
+        if seq:
+            found[content["session"]][content["message"]["topic"]].add(seq)
+    return found

@@ -51,6 +51,11 @@ class Bounds:
         """How many have a place."""
         return self._settings.queue_messages
 
+    def share(self, messages: int) -> float:
+        """How much of the place is taken, by so many messages; 1 for all of it."""
+        settings = self._settings
+        return max(messages / settings.queue_messages, self.bytes / settings.queue_bytes)
+
     def may_ever(self, size: int) -> bool:
         """Whether a message of that size has a place in an empty queue."""
         return size <= self._settings.queue_bytes

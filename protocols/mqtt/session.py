@@ -143,6 +143,11 @@ class Session:
         return self._state.outbox.held_bytes
 
     @property
+    def kept_bytes(self) -> int:
+        """See `Outbox.kept_bytes`."""
+        return self._state.outbox.kept_bytes if self.is_connected else 0
+
+    @property
     def has_backlog(self) -> bool:
         """Whether `send_backlog` has something that the client takes now."""
         return self.is_connected and not self.is_ended and self._exchange.backlog.is_due

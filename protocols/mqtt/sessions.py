@@ -214,6 +214,8 @@ class Sessions:
         if self.journal is None:
             for state in list(self._states.values()):
                 self.end(state)
+        else:
+            self.journal.close()
 
     # -- what is written down -----------------------------------------------------------
 

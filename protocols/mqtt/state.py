@@ -134,14 +134,17 @@ class SessionState:
         self.inbox.detach()
         self.outbox.detach()
 
-    def deliver(self, message: Publish) -> None:
+    def deliver(self, message: Publish, *, seq: int | None = None) -> None:
         """Hand in a message for the client, with the QoS that it gets it with.
 
         It is sent at once if it can be, and else kept if its QoS is above 0; `flush` has to
         follow.
+
+        Args:
+            seq: Where the feed tells of it; see `outbox.Entry`.
         """
         if not self.is_over:
-            self.outbox.publish(message)
+            self.outbox.publish(message, seq=seq)
 
     def flush(self) -> None:
         """Write what was handed in for a client that is here."""

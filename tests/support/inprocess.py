@@ -79,6 +79,7 @@ class InProcess:
     router: Router
     register: Register
     notifier: Notifier
+    past: Past
     load: SteadyLoad = field(default_factory=SteadyLoad)
     connections: Connections = field(default_factory=Connections)
 
@@ -190,7 +191,7 @@ async def in_process(
         meter=CountingMeter(),
         memory=store,
     )
-    yield InProcess(store, events, engines, router, register, notifier, load, connections)
+    yield InProcess(store, events, engines, router, register, notifier, past, load, connections)
     await past.close()
     await reviews.close()
     register.close()

@@ -144,10 +144,12 @@ class TestTheWait:
     async def test_who_waits_is_written_down_as_one_who_listens(self, lab: InProcess) -> None:
         listener(lab, "before").channels = set()
         await subscribe(lab, RANGE, "now", connection="before")
-        memberships = Memberships(lab.notifier, FilterLimits(100, 32))
+        memberships = Memberships(lab.notifier, FilterLimits(100, 32), lab.past)
         kept, _ = memberships.of("before", ANONYMOUS.id)
         after = listener(lab, "after")
-        memberships.restore("after", ANONYMOUS.id, kept)
+        memberships.restore("after", ANONYMOUS.id, kept, {}, {})
+        await memberships.resume()
+        after.subscribe(lab.notifier.rooms.of("after")[0].heard_on("after")[0])
         await do(lab, "create", "a", {"n": 6})
         assert numbers(await after.until(1)) == [6]
 

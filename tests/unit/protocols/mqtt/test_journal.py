@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Set
 
 import pytest
 
@@ -11,7 +12,7 @@ from protocols.codec.mqtt.properties import Properties
 from protocols.mqtt.journal import INDEX, MESSAGES, RECEIVED, SESSIONS, Journal
 from protocols.mqtt.restoring import Restoring
 from router.connections import Notification
-from router.envelope import Json
+from router.envelope import Json, JsonObject
 from storage.memory import MemoryStorage
 from storage.query import Search
 from tests.support.mqtt_client import BOTH, REQUEST, RESPONSE, summary
@@ -26,12 +27,38 @@ class Nowhere:
     def __init__(self, *heard: str) -> None:
         self.heard = [*heard]
         self.restored: list[tuple[str, str, list[Json]]] = []
+        self.queued: list[dict[str, set[int]]] = []
+        self.marks: list[JsonObject] = []
+        self.calls: list[str] = []
+        self.told = 0
+        self.behind: set[str] = set()
 
     def of(self, connection: str, user_id: str) -> tuple[list[Json], list[str]]:
         return [{"of": connection, "as": user_id}], self.heard
 
-    def restore(self, connection: str, user_id: str, kept: list[Json]) -> None:
+    def restore(
+        self,
+        connection: str,
+        user_id: str,
+        kept: list[Json],
+        queued: Mapping[str, Set[int]],
+        mark: JsonObject,
+    ) -> None:
         self.restored.append((connection, user_id, kept))
+        self.queued.append({topic: set(found) for topic, found in queued.items()})
+        self.marks.append(mark)
+
+    async def prepare(self) -> None:
+        self.calls.append("prepare")
+
+    async def resume(self) -> None:
+        self.calls.append("resume")
+
+    def mark(self) -> JsonObject:
+        return {"feed": "f", "seq": self.told}
+
+    def is_behind(self, connection: str) -> bool:
+        return connection in self.behind
 
 
 class Homes:

@@ -1,0 +1,207 @@
+"""Listeners whose sessions outlive the router: each goes on where it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Set
+from typing import Any
+
+import pytest
+
+from realtime import past
+from realtime.koncorde.parse import FilterLimits
+from realtime.memberships import Memberships
+from router.envelope import ANONYMOUS, Json, JsonObject
+from tests.support.inprocess import InProcess, in_process
+from tests.support.listeners import Listener
+from tests.unit.realtime.test_past import PLACE, do, listener, numbers, subscribe
+
+QUEUED: Mapping[str, Set[int]] = {}
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[InProcess]:
+    async with in_process() as router:
+        await router.result("collection:create", {"mappings": {"dynamic": "false"}}, **PLACE)
+        yield router
+
+
+def memberships(lab: InProcess) -> Memberships:
+    return Memberships(lab.notifier, FilterLimits(100, 32), lab.past)
+
+
+class Kept:
+    """What is written down of a session, and the session that goes on by it."""
+
+    def __init__(self, lab: InProcess, connection: str) -> None:
+        self.mark: JsonObject = memberships(lab).mark()
+        self.rooms: list[Json] = memberships(lab).of(connection, ANONYMOUS.id)[0]
+        self._lab = lab
+        lab.connections.closed(connection)
+
+    async def goes_on(self, queued: Mapping[str, Set[int]] = QUEUED) -> Listener:
+        """Its client is away."""
+        ear = listener(self._lab, "after")
+        ear.channels = set()
+        found = memberships(self._lab)
+        await found.prepare()
+        found.restore("after", ANONYMOUS.id, self.rooms, queued, self.mark)
+        await found.resume()
+        return ear
+
+
+async def writes(lab: InProcess, *values: int) -> None:
+    for n in values:
+        await do(lab, "createOrReplace", "a", {"n": n})
+
+
+class TestLive:
+    async def test_what_was_not_told_is_told_before_what_happens(self, lab: InProcess) -> None:
+        ear = listener(lab, "before")
+        await writes(lab, 0)
+        await subscribe(lab, {}, connection="before")
+        await writes(lab, 1)
+        assert numbers(ear.heard) == [1]
+        kept = Kept(lab, "before")
+        await writes(lab, 2, 3)
+        after = await kept.goes_on()
+        await writes(lab, 4)
+        assert numbers(await after.until(3)) == [2, 3, 4]
+
+    async def test_what_waits_in_the_queue_does_not_come_again(self, lab: InProcess) -> None:
+        listener(lab, "before")
+        joined = await subscribe(lab, {}, connection="before")
+        kept = Kept(lab, "before")
+        await writes(lab, 1, 2, 3)
+        newest = await lab.storage.newest()
+        queued = {joined["channel"]: {newest - 2, newest - 1}, "another": {newest}}
+        after = await kept.goes_on(queued)
+        assert numbers(await after.until(1)) == [3]
+
+    async def test_the_later_of_both_positions_counts(self, lab: InProcess) -> None:
+        listener(lab, "before")
+        await subscribe(lab, {}, connection="before")
+        kept = Kept(lab, "before")
+        await writes(lab, 1, 2)
+        kept.mark = {**kept.mark, "seq": await lab.storage.newest()}
+        await writes(lab, 3)
+        after = await kept.goes_on()
+        assert numbers(await after.until(1)) == [3]
+
+    async def test_who_came_late_hears_nothing_from_before(self, lab: InProcess) -> None:
+        """The common position is written down now and then, and may be from before."""
+        listener(lab, "first")
+        await subscribe(lab, {}, connection="first")
+        mark = memberships(lab).mark()
+        await writes(lab, 1)
+        listener(lab, "before")
+        await subscribe(lab, {}, connection="before")
+        kept = Kept(lab, "before")
+        kept.mark = mark
+        await writes(lab, 2)
+        after = await kept.goes_on()
+        assert numbers(await after.until(1)) == [2]
+
+    async def test_what_is_in_pipes_is_not_told_yet(self, lab: InProcess) -> None:
+        ear = listener(lab, "before")
+        going = asyncio.Event()
+
+        async def pipe(content: Any) -> Any:
+            await going.wait()
+            return content
+
+        lab.events.add_pipe("notify:document", pipe)
+        await subscribe(lab, {}, connection="before")
+        await writes(lab, 1, 2)
+        assert ear.heard == []
+        kept = Kept(lab, "before")
+        after = await kept.goes_on()
+        going.set()
+        assert numbers(await after.until(2)) == [1, 2]
+
+    async def test_what_is_no_longer_known_ends_it_with_the_reason(self, lab: InProcess) -> None:
+        listener(lab, "before")
+        joined = await subscribe(lab, {}, connection="before")
+        kept = Kept(lab, "before")
+        for room in kept.rooms:
+            assert isinstance(room, dict)
+            room["feed"] = "another"
+        after = await kept.goes_on()
+        (end,) = await after.until(1)
+        assert (end["type"], end["error"]["id"]) == ("error", "trivium.feed.gone")
+        assert end["room"] == joined["channel"]
+        assert await lab.result("realtime:list") == {}
+
+    async def test_one_written_down_without_a_position_hears_what_happens(
+        self, lab: InProcess
+    ) -> None:
+        listener(lab, "before")
+        await subscribe(lab, {}, connection="before")
+        kept = Kept(lab, "before")
+        for room in kept.rooms:
+            assert isinstance(room, dict)
+            room["channels"] = [["none", "all"]]
+            del room["feed"]
+        await writes(lab, 1)
+        after = await kept.goes_on()
+        await writes(lab, 2)
+        assert numbers(await after.until(1)) == [2]
+
+
+class TestThePast:
+    async def test_it_is_read_on_once_the_client_is_back(
+        self, lab: InProcess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(past, "MOST_UNSENT", 100)
+        await writes(lab, *range(8))
+        ear = listener(lab, "before")
+        ear.unread = -1
+        joined = await subscribe(lab, {}, 0, connection="before")
+        await ear.until(1)
+        told = len(ear.heard)
+        kept = Kept(lab, "before")
+        await writes(lab, 8)
+        after = await kept.goes_on()
+        assert memberships(lab).is_behind("after")
+        assert after.heard == []
+        after.subscribe(joined["channel"])
+        assert numbers(await after.until(9 - told)) == list(range(told, 9))
+        await writes(lab, 9)
+        assert numbers(after.heard)[-1] == 9
+        assert not memberships(lab).is_behind("after")
+
+    async def test_what_waits_live_and_again_in_the_past_comes_once(self, lab: InProcess) -> None:
+        await writes(lab, 0, 1, 2)
+        newest = await lab.storage.newest()
+        ear = listener(lab, "before")
+        ear.channels = set()
+        joined = await subscribe(lab, {}, 0, connection="before")
+        kept = Kept(lab, "before")
+        after = await kept.goes_on({joined["channel"]: {newest}})
+        after.subscribe(joined["channel"])
+        assert numbers(await after.until(2)) == [0, 1]
+
+    async def test_a_snapshot_that_was_not_shown_whole_is_shown_again(self, lab: InProcess) -> None:
+        for n in range(3):
+            await do(lab, "create", f"d{n}", {"n": n})
+        ear = listener(lab, "before")
+        ear.channels = set()
+        joined = await subscribe(lab, {}, "snapshot", connection="before")
+        kept = Kept(lab, "before")
+        await do(lab, "update", "d1", {"n": 10})
+        after = await kept.goes_on()
+        after.subscribe(joined["channel"])
+        *shown, end, change = await after.until(5)
+        assert numbers(shown) == [0, 1, 2]
+        assert (end["type"], end["result"]) == ("snapshot", {"count": 3})
+        assert numbers([change]) == [10]
+
+    async def test_one_that_was_shown_is_not(self, lab: InProcess) -> None:
+        await do(lab, "create", "d", {"n": 0})
+        ear = listener(lab, "before")
+        await subscribe(lab, {}, "snapshot", connection="before")
+        await ear.until(2)
+        kept = Kept(lab, "before")
+        await do(lab, "update", "d", {"n": 1})
+        after = await kept.goes_on()
+        assert numbers(await after.until(1)) == [1]
