@@ -9,7 +9,7 @@ from router.envelope import Json, JsonObject
 from storage.declared import count_fields, declare, unite
 from storage.inference import infer
 from storage.merge import copied
-from storage.plan import Leaf, Row, Walk, apart, compile_branch, walk
+from storage.plan import Leaf, Moved, Row, Walk, apart, compile_branch, follow, walk
 from storage.scope import Scope
 from storage.stamps import STAMP, too_deep
 from storage.templates import templated
@@ -118,7 +118,9 @@ class Mapping:
             return Reading(again.rows, again.extended or extended)
         return Reading(_unique(found), None)
 
-    def reread(self, before: JsonObject, after: JsonObject) -> Rereading:
+    def reread(
+        self, before: JsonObject, after: JsonObject, changes: JsonObject | None = None
+    ) -> Rereading:
         """Check the new content of a document and tell what its rows lose and gain.
 
         Only what differs is looked at, so what was stored before a field was mapped, and doesn't
@@ -127,10 +129,15 @@ class Mapping:
         Args:
             before: The stored content.
             after: The new content; what it shares with `before` (see `storage.merge`) is free.
+            changes: What was merged into `before` to make `after`, the stamp included; None if
+                that isn't how it was made. It saves looking for what differs.
 
         Raises:
             RouterError: As `read`.
         """
+        moved = Moved([], [])
+        if changes is not None and follow(self._root, (before, after, changes), moved):
+            return Rereading(moved.gone, moved.new, None)
         was, now = apart(self._root, before, after) or (before, after)
         reading = self.read(now)
         gone, new = changed_rows(self.rows(was), reading.rows)

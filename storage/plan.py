@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from router.envelope import Json, JsonObject
 from router.errors import RouterError
@@ -16,6 +16,8 @@ Row: TypeAlias = tuple[str, Kind, Value]
 _LONGEST_TOLD: Final = 100
 _NOTHING: Final[JsonObject] = {}
 """Stands, by identity, for a key that isn't there."""
+
+_MANY: Final = (dict, list)
 
 Frame: TypeAlias = Literal["document", "object"]
 """What fields belong to: the document, or one of the nested objects."""
@@ -70,6 +72,13 @@ class Walk:
     rows: list[Row] = field(default_factory=list)
     unknown: list[tuple[tuple[str, ...], str, Json]] = field(default_factory=list)
     has_lists: bool = False
+
+
+class Moved(NamedTuple):
+    """Index rows that a document loses and gains."""
+
+    gone: list[Row]
+    new: list[Row]
 
 
 def compile_branch(
@@ -203,6 +212,64 @@ def apart(
             return None
         was[key] = before[key]
     return was, now
+
+
+def follow(branch: Branch, merged: tuple[JsonObject, JsonObject, JsonObject], found: Moved) -> bool:
+    """Collect what rows a merge takes out and puts in, along what it touched alone; False where
+    that takes more than plain values of known fields: then `apart` and `walk` tell.
+
+    Args:
+        merged: The content before, that after, and the changes that were merged.
+    """
+    before, after, changes = merged
+    if "." in "".join(after):  # may be a second way to a field
+        return False
+    for key in changes:
+        old, value = before.get(key), after[key]
+        if old is value:
+            continue
+        child = branch.children.get(key)
+        if type(child) is Leaf:
+            if not _follow_leaf(child, old, value, found):
+                return False
+        elif child is None:
+            if branch.dynamic != "false":
+                return False
+        elif not _follow_branch(child, (old, value, changes[key]), found):
+            return False
+    return True
+
+
+def _follow_branch(branch: Branch | Leaf, merged: tuple[Json, Json, Json], found: Moved) -> bool:
+    before, after, changes = merged
+    return (
+        type(branch) is Branch
+        and branch.nested is None
+        and branch.is_enabled
+        and type(before) is dict
+        and type(after) is dict
+        and type(changes) is dict
+        and follow(branch, (before, after, changes), found)
+    )
+
+
+def _follow_leaf(leaf: Leaf, old: Json, value: Json, found: Moved) -> bool:
+    if leaf.subs or leaf.null is not None or type(old) in _MANY or type(value) in _MANY:
+        return False
+    try:
+        new = None if value is None else leaf.read(value)
+    except (ValueError, ArithmeticError):
+        return False
+    try:
+        gone = None if old is None else leaf.read(old)
+    except (ValueError, ArithmeticError):  # older than its field
+        gone = None
+    if leaf.kind is not None and gone != new:
+        if gone is not None:
+            found.gone.append((leaf.path, leaf.kind, gone))
+        if new is not None:
+            found.new.append((leaf.path, leaf.kind, new))
+    return True
 
 
 def _walk_object(branch: Branch, value: Json, found: Walk) -> None:

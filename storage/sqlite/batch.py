@@ -15,6 +15,7 @@ from storage.conflicts import guard, not_found
 from storage.contract import Document, Write, Written
 from storage.dates import date_reader
 from storage.plan import Row
+from storage.replay import MERGES
 from storage.sqlite.catalog import Catalog, Collection, Name, save_collection
 from storage.sqlite.feed import Entry, FeedRows, Position
 from storage.sqlite.keys import Conclusion, Keys
@@ -131,13 +132,17 @@ class Batch:
         key = (collection.number, write.id)
         stored: JsonObject | None = None if record.source is None else orjson.loads(record.source)
         content = apply(write, stored, self._at_ms)
-        gone, new, extended = collection.mapping.reread(stored or {}, content)
+        is_merge = stored is not None and write.verb in MERGES
+        changes = stamped_changes(write, content) if is_merge else None
+        # A stamp that is made anew is not merged: what it had besides is gone.
+        along = None if write.stamping == "anew" else changes
+        gone, new, extended = collection.mapping.reread(stored or {}, content, along)
         source = packed(content)
         if extended is not None:
             name = (write.index, write.collection)
             self._collections[name] = replace(collection, mapping=extended)
         version = record.version + 1
-        seq = self._feed.add(key, write, self._entry(write, record, stored, content, source))
+        seq = self._feed.add(key, write, self._entry(record, stored, changes, source))
         touched = self._touch(key, record)
         touched.after = Record(record.doc, version, seq, updated_ms(content), source)
         touched.change(gone, new)
@@ -154,16 +159,14 @@ class Batch:
 
     def _entry(
         self,
-        write: Write,
         record: Record,
         stored: JsonObject | None,
-        content: JsonObject,
+        changes: JsonObject | None,
         source: bytes,
     ) -> Entry:
         version = record.version + 1
-        if stored is None or write.verb not in ("update", "upsert"):
+        if stored is None or changes is None:
             return Entry(version, record.seq, self._at_ms, source, record.source, None)
-        changes = stamped_changes(write, content)
         undo = orjson.dumps(undo_of(stored, changes))
         whole = source if version % WHOLE_EVERY == 0 else None
         return Entry(version, record.seq, self._at_ms, orjson.dumps(changes), undo, whole)

@@ -45,6 +45,11 @@ def test_the_rows_are_those_of_the_whole(before: JsonObject, updates: list[JsonO
         after = merge(before, update)
         gone, new, _ = MAPPING.reread(before, after)
         assert set(gone) <= rows
+        along = MAPPING.reread(before, after, update)
+        assert (set(along.gone) - set(along.new), set(along.new) - set(along.gone)) == (
+            set(gone) - set(new),
+            set(new) - set(gone),
+        )
         rows = rows - set(gone) | set(new)
         assert rows == set(MAPPING.rows(after))
         before = after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import pytest
@@ -289,6 +290,18 @@ class TestFields:
         assert again.to_json() == mapping.to_json()
 
 
+EVERY_KIND: JsonObject = {
+    "properties": {
+        "n": {"type": "integer"},
+        "o": {"dynamic": "true", "properties": {"k": {"type": "keyword"}}},
+        "list": {"type": "nested", "properties": {"m": {"type": "integer"}}},
+        "off": {"enabled": False, "properties": {"x": {"type": "integer"}}},
+        "zero": {"type": "integer", "null_value": 0},
+        "t": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
+    }
+}
+
+
 class TestRereading:
     def test_an_update_reads_what_it_touched(self) -> None:
         mapping = Mapping.parse(
@@ -314,6 +327,55 @@ class TestRereading:
         gone, new, _ = mapping.reread(before, merge(before, {"a": {"b": 2}}))
         assert gone == []
         assert [row[2] for row in new] == [2]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"n": 2},
+            {"n": None},
+            {"n": [2, 3]},
+            {"o": {"k": "z"}},
+            {"o": {"k": {"no": "text"}}},
+            {"o": None},
+            {"o": {"new": "y"}},
+            {"list": {"m": 4}},
+            {"off": {"x": 1}},
+            {"zero": None},
+            {"t": "new words"},
+            {"unmapped": {"deep": 2}},
+            {"o.k": "beside"},
+        ],
+    )
+    def test_changes_lead_to_what_looking_finds(self, change: JsonObject) -> None:
+        mapping = Mapping.parse("i", "c", EVERY_KIND)
+        before: JsonObject = {
+            "n": 1,
+            "o": {"k": "x"},
+            "list": [{"m": 1}, {"m": 2}],
+            "off": {"x": 0},
+            "zero": 5,
+            "t": "old words",
+            "unmapped": {"deep": 1},
+        }
+        after = merge(before, change)
+        try:
+            found = mapping.reread(before, after)
+        except RouterError as error:
+            with pytest.raises(RouterError, match=re.escape(str(error))):
+                mapping.reread(before, after, change)
+            return
+        along = mapping.reread(before, after, change)
+        assert (sorted(along.gone), sorted(along.new)) == (sorted(found.gone), sorted(found.new))
+        assert (along.extended is None) == (found.extended is None)
+
+    def test_what_does_not_fit_its_field_is_refused_along_the_changes_too(self) -> None:
+        mapping = Mapping.parse("i", "c", EVERY_KIND)
+        before: JsonObject = {"n": "older than its field"}
+        gone, new, _ = mapping.reread(before, {"n": 2}, {"n": 2})
+        assert (gone, new) == ([], [("n", "number", 2)])
+        with pytest.raises(RouterError) as caught:
+            mapping.reread({"n": 2}, {"n": "word"}, {"n": "word"})
+        assert caught.value.id == "services.storage.unexpected_bad_request"
 
     def test_a_replaced_document_loses_what_is_no_longer_there(self) -> None:
         mapping = Mapping.parse("i", "c", {"properties": {"n": {"type": "integer"}}})
