@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from router.settings import ScrollSettings
 from storage.dsl import read_search
 from storage.memory import MemoryStorage
 from tests.support.stores import TARGET, a_write, refused
+from tests.support.swift_time import in_swift_time
 
 ADA, BOB = User("ada"), User("bob")
 
@@ -82,24 +82,26 @@ async def test_nobody_else_reads_a_scroll_or_learns_of_it(storage: MemoryStorage
     assert ids(await desk.read(page["scrollId"], ADA)) == ["d2", "d3"]
 
 
+@in_swift_time
 async def test_what_is_not_read_in_time_is_forgotten(storage: MemoryStorage) -> None:
     desk = Desk(storage, open_max=1)
-    page = await desk.open(life_s=0.01)
-    for _ in range(1_000):
-        with contextlib.suppress(RouterError):  # as long as there is no place for another
-            await desk.open()
-            break
-        await asyncio.sleep(0.01)
+    page = await desk.open(life_s=30)
+    await asyncio.sleep(29)
+    with refused("trivium.search.too_many_scrolls"):
+        await desk.open()
+    await asyncio.sleep(2)
     with refused("services.storage.unknown_scroll_id"):
         await desk.read(page["scrollId"])
+    await desk.open()
 
 
+@in_swift_time
 async def test_reading_keeps_a_scroll_alive(storage: MemoryStorage) -> None:
     desk = Desk(storage)
-    page = await desk.open(size=1, life_s=0.05)
-    # The new life counts from here, and is longer than all that this test takes.
+    page = await desk.open(size=1, life_s=30)
+    await asyncio.sleep(29)
     page = await desk.read(page["scrollId"], scroll="1m")
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(59)
     assert ids(await desk.read(page["scrollId"])) == ["d2"]
 
 

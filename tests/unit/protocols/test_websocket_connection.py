@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from protocols.websocket_connection import SLOW_READER_BURST, ConnectionLimits, WebSocketConnection
+from tests.support.swift_time import in_swift_time
 from tests.support.websocket import (
     BINARY,
     CLOSE,
@@ -74,27 +75,30 @@ class House:
 
 
 class TestSilence:
+    @in_swift_time
     async def test_silence_is_closed_with_1001(self) -> None:
-        house = House(idle_timeout_s=0.02)
-        await until(lambda: not house.connection.is_open, "closed as idle")
+        house = House(idle_timeout_s=60)
+        await asyncio.sleep(59)
+        assert house.connection.is_open
+        await asyncio.sleep(2)
         assert house.closing().code == 1001
 
     @pytest.mark.parametrize("sign", [frame(b"x"), frame(b"", PING), frame(b"", PONG)])
+    @in_swift_time
     async def test_any_frame_is_a_sign_of_life(self, sign: bytes) -> None:
-        house = House(idle_timeout_s=0.1)
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        while loop.time() - started < 0.25:
+        house = House(idle_timeout_s=60)
+        for _ in range(5):
+            await asyncio.sleep(59)
             assert house.connection.is_open
             house.connection.feed_data(sign)
-            await asyncio.sleep(0.01)
-        await until(lambda: not house.connection.is_open, "closed once silent")
+        await asyncio.sleep(61)
+        assert not house.connection.is_open
 
+    @in_swift_time
     async def test_nobody_who_waits_for_an_answer_is_silent(self) -> None:
-        house = House(idle_timeout_s=0.02)
+        house = House(idle_timeout_s=60)
         house.listener.busy = True
-        other = House(idle_timeout_s=0.06)
-        await until(lambda: not other.connection.is_open, "three times the bound has passed")
+        await asyncio.sleep(200)
         assert house.connection.is_open
         house.listener.busy = False
         await until(lambda: not house.connection.is_open, "closed once nothing is at work")
@@ -116,8 +120,9 @@ class TestSlowReader:
         house.connection.send(b"x" * house.transport.unsent)
         assert house.connection.is_open
 
+    @in_swift_time
     async def test_a_long_answer_may_be_read_slowly(self) -> None:
-        house, other = House(slow_reader_grace_s=0.02), House(slow_reader_grace_s=0.02)
+        house, other = House(slow_reader_grace_s=20), House(slow_reader_grace_s=20)
         for each in (house, other):
             each.transport.unsent = 5 * MAX_UNSENT
             each.connection.send(b"x" * each.transport.unsent)
@@ -126,8 +131,9 @@ class TestSlowReader:
         assert house.connection.is_open
         await until(lambda: not house.connection.is_open, "reading has stopped")
 
+    @in_swift_time
     async def test_burst_that_is_read_in_time_is_forgiven(self) -> None:
-        house, other = House(slow_reader_grace_s=0.02), House(slow_reader_grace_s=0.02)
+        house, other = House(slow_reader_grace_s=20), House(slow_reader_grace_s=20)
         for each in (house, other):
             each.transport.unsent = 2 * MAX_UNSENT
             each.connection.send(b"x")
@@ -163,8 +169,9 @@ class TestTheEnd:
         assert house.transport.is_closing()
         assert [f.opcode for f in house.transport.frames()] == [CLOSE]
 
+    @in_swift_time
     async def test_client_that_keeps_its_half_is_dropped(self) -> None:
-        house = House(close_timeout_s=0.02)
+        house = House(close_timeout_s=20)
         house.connection.close(1012, "")
         await until(lambda: house.transport.aborted, "the connection is dropped")
 
