@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +21,7 @@ from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, outcome, pu
 pytestmark = pytest.mark.needs("opensearch")
 
 AWAY = "services.storage.unavailable"
-PATIENT: dict[str, float] = {"patience_s": 1.0, "timeout_s": 1.0}
+IMPATIENT: dict[str, float] = {"patience_s": 3.0}
 
 
 @pytest.fixture
@@ -31,21 +32,22 @@ def server(opensearch: OpenSearchServer) -> Iterator[OpenSearchServer]:
         opensearch.start()
 
 
-async def back(storage: Storage, bound_s: float = 60.0) -> Written:
-    """The first write that is taken again."""
+async def back(storage: Storage, bound_s: float = 120.0) -> tuple[Written, int]:
+    """The first write that is taken again, and how many were refused before."""
     ends = time.monotonic() + bound_s
-    while True:
+    for refusals in itertools.count():
         answer = await outcome(storage.write(a_write("update", "one", {"back": True})))
         if isinstance(answer, Written):
-            return answer
+            return answer, refusals
         assert answer.id == AWAY
         assert time.monotonic() < ends
+    raise AssertionError
 
 
 async def test_after_kill_9_no_acknowledged_write_is_lost(
     server: OpenSearchServer, open_store: Any
 ) -> None:
-    storage = await open_store(**PATIENT)
+    storage = await open_store(**IMPATIENT)
     await storage.create_collection(*TARGET)
     await put(storage, "one", {"k": 0})
     acknowledged = [0]
@@ -60,16 +62,17 @@ async def test_after_kill_9_no_acknowledged_write_is_lost(
 
     task = asyncio.create_task(writing())
     while acknowledged[0] < 30:
+        assert not task.done()
         await asyncio.sleep(0.01)
     server.kill()
-    async with asyncio.timeout(5):  # patience, and one request under way
+    async with asyncio.timeout(60):
         await task
     with refused(AWAY):
         await storage.get(*TARGET, "one")
     server.start()
-    written = await back(storage)
-    # The one under way when it was killed may have been done, or not.
-    assert written.version in (acknowledged[0] + 1, acknowledged[0] + 2)
+    written, refusals = await back(storage)
+    # The one under way when it was killed may have been done, or not; so may those refused.
+    assert 1 <= written.version - acknowledged[0] <= 2 + refusals
     rows = await storage.changes(0, 10_000)
     assert [row.version for row in rows] == list(range(1, written.version + 1))
 
@@ -77,28 +80,27 @@ async def test_after_kill_9_no_acknowledged_write_is_lost(
 async def test_a_server_that_stands_still_is_away_in_bounded_time(
     server: OpenSearchServer, open_store: Any
 ) -> None:
-    storage = await open_store(**PATIENT)
+    storage = await open_store(**IMPATIENT, timeout_s=4)
     await storage.create_collection(*TARGET)
     await put(storage, "one", {})
     server.pause()
     try:
-        async with asyncio.timeout(6):
-            many = [a_write("update", "one", {f"k{n}": n}) for n in range(50)]
-            answers = await storage.bulk(many)
-            with refused(AWAY):
-                await storage.get(*TARGET, "one")
-            with refused(AWAY):
-                await storage.refresh(*TARGET)
+        async with asyncio.timeout(60):
+            answers, *others = await asyncio.gather(
+                storage.bulk([a_write("update", "one", {f"k{n}": n}) for n in range(50)]),
+                outcome(storage.get(*TARGET, "one")),
+                outcome(storage.refresh(*TARGET)),
+            )
     finally:
         server.resume()
-    assert {getattr(answer, "id", None) for answer in answers} == {AWAY}
-    written = await back(storage)
+    assert {getattr(answer, "id", None) for answer in (*answers, *others)} == {AWAY}
+    written, refusals = await back(storage)
     # All of the first request or nothing of it was done, and if so only once.
-    assert written.version in (2, 52)
+    assert any(1 <= written.version - before <= 1 + refusals for before in (1, 51))
 
 
 async def test_writes_that_wait_are_bounded(server: OpenSearchServer, open_store: Any) -> None:
-    storage = await open_store(**PATIENT, writes_waiting=10)
+    storage = await open_store(writes_waiting=10)
     await storage.create_collection(*TARGET)
     await put(storage, "one", {})
     await storage.changes(0)
@@ -111,7 +113,7 @@ async def test_writes_that_wait_are_bounded(server: OpenSearchServer, open_store
 async def test_an_index_that_takes_no_writes_refuses_them_by_name(
     server: OpenSearchServer, open_store: Any
 ) -> None:
-    storage = await open_store(**PATIENT)
+    storage = await open_store(**IMPATIENT)
     await storage.create_collection(*TARGET)
     await put(storage, "one", {})
     path = f"/{quote(f'&{INDEX}.{COLLECTION}', safe='')}/_settings"
@@ -121,13 +123,13 @@ async def test_an_index_that_takes_no_writes_refuses_them_by_name(
         await storage.write(a_write("update", "one", {}))
     assert (await storage.get(*TARGET, "one")).version == 1
     server.ask("PUT", path, {"index.blocks.read_only_allow_delete": None})
-    assert (await back(storage)).version == 2
+    written, _ = await back(storage)
+    assert written.version == 2
 
 
 async def test_a_start_waits_for_the_server(server: OpenSearchServer) -> None:
     server.kill()
-    chosen = OpenSearchSettings(nodes=server.url, start_timeout_s=90)
-    storage = OpenSearchStorage(chosen)
+    storage = OpenSearchStorage(OpenSearchSettings(nodes=server.url))
     opening = asyncio.create_task(storage.open())
     await asyncio.sleep(0.2)
     assert not opening.done()

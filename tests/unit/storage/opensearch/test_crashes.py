@@ -16,7 +16,7 @@ from tests.support.stores import TARGET, a_write, outcome, put
 pytestmark = pytest.mark.needs("opensearch")
 
 LIFE: list[Verb] = ["create", "update", "delete", "upsert", "replace", "delete"]
-BOUND_S = 10.0
+BOUND_S = 60.0
 
 
 async def live(storage: Storage, id: str) -> list[Verb]:
