@@ -17,9 +17,11 @@ NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
 MEMORY = Path("/dev/shm")  # a mount, not a folder whose names can be guessed
 ENOUGH_BYTES = 4 << 30
 
-# How long it takes to draw an example tells how busy the machine is, not what is wrong.
-settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")
+# How long an example takes tells how busy the machine is, not what is wrong. Every run has the same
+# examples: what fails, fails for a change. `--hypothesis-profile=searching` draws others each time.
+settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", settings.get_profile("searching"), derandomize=True)
+settings.load_profile("steady")
 
 
 def pytest_configure() -> None:

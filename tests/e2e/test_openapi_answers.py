@@ -139,6 +139,7 @@ def asking(operation: Any, ask: Callable[[Any, bool], None], seconds: float) -> 
         max_examples=3,
         deadline=None,
         database=None,
+        derandomize="TRIVIUM_FUZZ_SECONDS" not in os.environ,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
