@@ -170,7 +170,7 @@ async def play_turns(happenings: list[tuple[str, int]]) -> None:
     for happening, number in happenings:
         getattr(writers, happening)(number)
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(task for _, task in writers.tasks), return_exceptions=True)
     for key, turns in writers.written.items():
         places = [writers.taken[key].index(turn) for turn in turns]
@@ -252,7 +252,7 @@ async def play_guests(at_work: int, waiting: int, happenings: list[tuple[str, in
             guests.check()
     for end in guests.ends.values():
         end.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         outcomes = await asyncio.gather(*guests.tasks.values(), return_exceptions=True)
     assert [one for one in outcomes if isinstance(one, Exception)] == []
     guests.check()

@@ -55,7 +55,7 @@ async def ask(socket: Any, **request: Any) -> None:
 
 
 async def heard(socket: Any) -> Any:
-    return json.loads(await asyncio.wait_for(socket.recv(), 10))
+    return json.loads(await asyncio.wait_for(socket.recv(), 60))
 
 
 async def answered(socket: Any, sent: str) -> Any:

@@ -90,7 +90,7 @@ async def test_websocket(peopled: Server) -> None:
                 continue
             sent = tokens.inside(exchange["sent"])
             await socket.send(sent.encode() if exchange["sentBinary"] else sent)
-            answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            answer = json.loads(await asyncio.wait_for(socket.recv(), 60))
             recorded = exchange["received"][0]["json"] if exchange["received"] else None
             found[exchange["name"]] = differences(recorded, answer)
             if recorded is None:
@@ -132,7 +132,7 @@ async def test_restricted(server: Server) -> None:
         for exchange in exchanges("restricted"):
             if "sent" in exchange:
                 await socket.send(exchange["sent"])
-                answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+                answer = json.loads(await asyncio.wait_for(socket.recv(), 60))
                 recorded = exchange["received"][0]["json"]
             else:
                 answer = await _raw_http(server.port, exchange["request"], tokens)
@@ -150,7 +150,7 @@ async def _raw_http(port: int, asked: dict[str, Any], tokens: OurTokens) -> Any:
     headers = {**asked["headers"], "Connection": "close"}
     head += "".join(f"{name}: {tokens.inside(value)}\r\n" for name, value in headers.items())
     writer.write(head.encode() + b"\r\n" + asked["body"].encode())
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     await writer.wait_closed()
     body = answer.partition(b"\r\n\r\n")[2]

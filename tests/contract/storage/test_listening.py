@@ -14,7 +14,7 @@ Told = list[tuple[str, str, object, object, int]]
 
 async def heard(told: list[Any], count: int) -> list[Any]:
     """What was told once it is so much; a store that others share tells a little later."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(told) < count:
             await asyncio.sleep(0.01)
     return told
@@ -122,7 +122,7 @@ async def test_it_need_not_hear_what_is_not_wanted(storage: Storage) -> None:
     await put(storage, "two", {})
     is_wanted = True
     await put(storage, "three", {})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while told[-1] != "three":
             await asyncio.sleep(0.01)
 

@@ -460,7 +460,7 @@ class TestReaders:
         for n in range(50):
             await do(lab, "createOrReplace", "a", {"n": n})
         await subscribe(lab, {}, 0)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not ear.expelled:
                 await asyncio.sleep(0.01)
         assert "too slowly" in ear.expelled
@@ -544,7 +544,7 @@ class TestRoutersOnOneStore:
         await asyncio.gather(*writers)
         last = {f"{name}{n}" for name in "ab" for n in range(5)}
         seen: dict[str, int] = {}
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while set(seen) != last or any(version < count // 5 for version in seen.values()):
                 await asyncio.sleep(0.01)
                 for each in ear.heard:

@@ -42,7 +42,7 @@ async def test_a_review_that_fails_is_made_again() -> None:
         left = asyncio.Event()
         lab.notifier.on_change.append(lambda _: left.set())
         reviews.due()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await left.wait()
         assert not len(lab.notifier.rooms)
         await reviews.close()

@@ -221,7 +221,7 @@ class TestRights:
         house.authority.lets_in = lambda user, action: False
         house.events.add_hook("test:*", heard.append)
         await house.ask()
-        await house.events.settle(1)
+        await house.events.settle(60)
         assert heard == []
 
 
@@ -275,7 +275,7 @@ class TestPipes:
         house.events.add_pipe("test:beforeRun", refuse)
         house.events.add_hook("test:afterRun", lambda it: ran.append("after"))
         assert_refused(await house.ask(), "services.storage.not_found")
-        await house.events.settle(1)
+        await house.events.settle(60)
         assert ran == []
 
     async def test_an_error_pipe_may_mend_a_failure(self) -> None:
@@ -424,7 +424,7 @@ class TestCalls:
         answer = await house.router.call(request().replace(user=ADA))
         assert isinstance(answer.result, dict)
         assert answer.result["user"] == "ada"
-        await house.events.settle(1)
+        await house.events.settle(60)
         assert heard == []
         assert house.tally.answers == []
 
@@ -466,7 +466,7 @@ class TestCalls:
             return exchange
 
         house.events.add_pipe("test:beforeRun", write_more)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             answer = await house.router.call(request(n=1), events=True)
         assert answer.result == [1, 2]
 

@@ -202,7 +202,7 @@ class TestHooks:
 
         events.add_hook(UPDATE, hook)
         await events.trigger(UPDATE, 1)
-        await events.settle(1)
+        await events.settle(60)
         captured = capsys.readouterr()
         assert "hook broke" in captured.out + captured.err
 
@@ -216,7 +216,7 @@ class TestHooks:
         events.add_hook(UPDATE, seen.append)
         with pytest.raises(RouterError):
             await events.trigger(UPDATE, 1)
-        await events.settle(1)
+        await events.settle(60)
         assert seen == []
 
     async def test_so_many_run_at_a_time(self) -> None:
@@ -232,9 +232,9 @@ class TestHooks:
         await events.trigger(UPDATE, 2)
         assert [getattr(error, "id", None) for error in told] == ["api.process.overloaded"]
         opened.set()
-        await events.settle(1)
+        await events.settle(60)
         await events.trigger(UPDATE, 3)
-        await events.settle(1)
+        await events.settle(60)
         assert len(told) == 1
 
     async def test_settling_waits_for_them_and_then_cancels(self) -> None:

@@ -17,7 +17,7 @@ async def waiter(turn: object, name: str, seen: list[str]) -> None:
 
 async def test_the_first_does_not_wait() -> None:
     order = Order()
-    await asyncio.wait_for(order.take("k").wait(), 1)
+    await asyncio.wait_for(order.take("k").wait(), 60)
 
 
 async def test_followers_wait_for_those_before() -> None:
@@ -34,7 +34,7 @@ async def test_followers_wait_for_those_before() -> None:
 async def test_other_keys_do_not_wait() -> None:
     order = Order()
     order.take("k")
-    await asyncio.wait_for(order.take("other").wait(), 1)
+    await asyncio.wait_for(order.take("other").wait(), 60)
 
 
 async def test_one_that_leaves_early_lets_nobody_overtake() -> None:
@@ -97,10 +97,10 @@ async def test_settled_waits_until_all_before_are_answered() -> None:
     await asyncio.sleep(0)
     assert not settled.done()
     first.end()
-    await asyncio.wait_for(settled, 1)
+    await asyncio.wait_for(settled, 60)
     late = order.take("k")
     third.end()
-    await asyncio.wait_for(late.settled(), 1)
+    await asyncio.wait_for(late.settled(), 60)
     late.end()
     assert len(order) == 0
 

@@ -75,4 +75,4 @@ async def test_frames_are_taken_while_it_is_kept() -> None:
     taken = asyncio.Event()
     counted.ongoing = lambda: taken.set() or {}  # type: ignore[method-assign,func-returns-value]
     async with told.kept():
-        await asyncio.wait_for(taken.wait(), 10)
+        await asyncio.wait_for(taken.wait(), 60)

@@ -61,10 +61,10 @@ def test_an_expression_that_explodes_when_compiled() -> None:
 
 def test_no_expression_explodes_when_matched() -> None:
     text = "a" * 30_000
-    started = time.perf_counter()
+    started = time.process_time()
     assert not fits(regexp("(a|a)*(a|aa)*(a*)*b".replace("*)*", ")*")), text)
     assert not fits(wildcard("*a" * 400 + "b"), text)
-    assert time.perf_counter() - started < 20  # of a backtracking engine: the age of the world
+    assert time.process_time() - started < 20  # of a backtracking engine: the age of the world
 
 
 def test_what_lies_behind_a_start() -> None:

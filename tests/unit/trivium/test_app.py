@@ -59,7 +59,7 @@ class TestListeners:
         app.hook.register("document:*", heard.append)
         app.declare(ActionTable(), events)
         assert await events.trigger("document:beforeUpdate", {"a": 1}) == {"a": 1}
-        await events.settle(1)
+        await events.settle(60)
         assert heard == [{"a": 1}]
 
     def test_what_cannot_be_called_is_refused_at_once(self):

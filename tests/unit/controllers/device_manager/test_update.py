@@ -372,7 +372,7 @@ class TestHooks:
         fleet.events.add_hook(AFTER, hook)
         await fleet.result(UPDATE, {"metadata": {}}, **A1)
         gate.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             payloads = [await heard.get(), await heard.get()]
         assert all(payload["metadata"] == {"enriched": True} for payload in payloads)
 

@@ -14,7 +14,7 @@ from storage.sqlite.checkpoints import REST_PAGES, Checkpoints
 from storage.sqlite.connection import Disk, connect
 from tests.support.disks import SimulatedDisk
 
-BOUND_S = 10.0
+BOUND_S = 60.0
 PAGE = 4096
 
 

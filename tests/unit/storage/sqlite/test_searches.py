@@ -172,8 +172,6 @@ class TestBounds:
     async def test_aggregations_that_take_too_long_are_refused(self, tmp_path: Path) -> None:
         storage = await opened(tmp_path / "slow", search_timeout_s=0.5)
         await storage.bulk([a_write("create", str(n), {"num": n}) for n in range(5_000)])
-        few = Search(aggregations=(Aggregation("p", Percentiles("num")),))
-        assert (await storage.search([TARGET], few)).total == 5_000
         filters = Filters(tuple((str(n), Exists("num")) for n in range(5_000)), "named")
         for heavy in (
             tuple(Aggregation(str(n), Percentiles("num")) for n in range(5_000)),
