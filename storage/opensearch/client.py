@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import io
@@ -14,7 +15,7 @@ import orjson
 import structlog
 from opensearchpy import AIOHttpConnection, AsyncOpenSearch
 from opensearchpy.exceptions import ConnectionError as LostError
-from opensearchpy.exceptions import OpenSearchException, TransportError
+from opensearchpy.exceptions import ConnectionTimeout, OpenSearchException, TransportError
 from opensearchpy.serializer import JSONSerializer
 
 from router.envelope import Json, JsonObject
@@ -25,6 +26,9 @@ _log = structlog.get_logger("storage.opensearch")
 
 _LARGE_BYTES: Final = 1_048_576
 """Of longer bodies aiohttp warns, unless they can be read in pieces."""
+
+_NEVER_S: Final = 0
+"""What aiohttp takes for no timeout."""
 
 _LINES: Final = {"content-type": "application/x-ndjson"}
 
@@ -173,11 +177,26 @@ class _Connection(AIOHttpConnection):
     """A connection whose server's warnings go to the log, and large bodies out in pieces."""
 
     async def perform_request(
-        self, method: str, url: str, params: Any = None, body: Any = None, *more: Any, **most: Any
+        self,
+        method: str,
+        url: str,
+        params: Any = None,
+        body: Any = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's way
+        *more: Any,
+        **most: Any,
     ) -> Any:
         if isinstance(body, bytes) and len(body) > _LARGE_BYTES:
             body = io.BytesIO(body)
-        return await super().perform_request(method, url, params, body, *more, **most)
+        seconds: float = self.timeout if timeout is None else timeout
+        try:
+            # aiohttp's own takes whoever cancels in the same turn of the loop for itself.
+            async with asyncio.timeout(seconds):
+                return await super().perform_request(
+                    method, url, params, body, _NEVER_S, *more, **most
+                )
+        except TimeoutError as error:
+            raise ConnectionTimeout("TIMEOUT", "no answer in time", error) from error
 
     def _raise_warnings(self, warning_headers: Any) -> None:
         for header in warning_headers:

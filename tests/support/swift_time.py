@@ -38,6 +38,17 @@ class SwiftLoop(asyncio.SelectorEventLoop):
         return self._skipping.skipped_s
 
 
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock can be put forward: all timers up to then are due in the same turn, as
+    after the machine stood still."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        """Seconds, with those that it was put forward by."""
+        return super().time() + self.ahead_s
+
+
 def in_swift_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     """Run a test in such time; whatever it waits for must be of its own loop."""
 

@@ -129,7 +129,7 @@ async def test_an_index_that_takes_no_writes_refuses_them_by_name(
 
 async def test_a_start_waits_for_the_server(server: OpenSearchServer) -> None:
     server.kill()
-    storage = OpenSearchStorage(OpenSearchSettings(nodes=server.url))
+    storage = OpenSearchStorage(OpenSearchSettings(nodes=server.url, start_timeout_s=300))
     opening = asyncio.create_task(storage.open())
     await asyncio.sleep(0.2)
     assert not opening.done()

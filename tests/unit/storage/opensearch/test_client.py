@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -12,6 +14,7 @@ from aiohttp import web
 from router.settings import OpenSearchSettings
 from storage.opensearch.client import Client
 from storage.opensearch.faults import RefusedError, UnreachableError, told
+from tests.support.swift_time import LeapingLoop
 
 
 class Node:
@@ -22,14 +25,18 @@ class Node:
         self.body = '{"ok": true}'
         self.heads: list[str | None] = []
         self.url = ""
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+        self.go.set()
 
     async def answer(self, request: web.Request) -> web.Response:
         self.heads.append(request.headers.get("authorization"))
+        self.asked.set()
+        await self.go.wait()
         return web.Response(status=self.status, text=self.body, content_type="application/json")
 
 
-@pytest.fixture
-async def node() -> AsyncIterator[Node]:
+@contextlib.asynccontextmanager
+async def listening() -> AsyncIterator[Node]:
     node = Node()
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", node.answer)
@@ -41,6 +48,12 @@ async def node() -> AsyncIterator[Node]:
     node.url = f"http://{host}:{port}"
     yield node
     await runner.cleanup()
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[Node]:
+    async with listening() as node:
+        yield node
 
 
 @pytest.fixture
@@ -82,6 +95,32 @@ async def test_nobody_there_is_unreachable(nobody: str) -> None:
         await ask(OpenSearchSettings(nodes=nobody))
     error = told(caught.value)
     assert (error.id, error.status) == ("services.storage.unavailable", 503)
+
+
+async def cancel_at_its_timeout() -> bool:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, LeapingLoop)
+    async with listening() as node:
+        node.go.clear()
+        task = asyncio.create_task(ask(OpenSearchSettings(nodes=node.url, timeout_s=1_000)))
+        await node.asked.wait()
+        loop.call_later(1_500, task.cancel)
+        loop.ahead_s = 2_000.0
+        await asyncio.wait([task])
+        node.go.set()
+        return task.cancelled()
+
+
+def test_what_is_cancelled_at_the_time_of_its_timeout_is_cancelled() -> None:
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        assert runner.run(cancel_at_its_timeout())
+
+
+async def test_no_answer_in_time_is_unreachable(node: Node) -> None:
+    node.go.clear()
+    with pytest.raises(UnreachableError, match=r"(?i)timeout"):
+        await ask(OpenSearchSettings(nodes=node.url, timeout_s=0.05))
+    node.go.set()
 
 
 @pytest.mark.parametrize(
