@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import orjson
 
+from protocols.codec.frame_id import early_id
 from router.connections import Notification
 from router.envelope import Connection, Json, JsonObject, Request, Response
 from router.errors import RouterError
@@ -61,11 +62,13 @@ def parse(text: bytes | bytearray | memoryview, limits: FrameLimits) -> Json:
             with too many keys. Nothing else leaves this function.
     """
     if len(text) > limits.max_bytes:
-        raise BadFrameError(f"more than {limits.max_bytes} bytes")
+        reason = f"more than {limits.max_bytes} bytes"
+        raise BadFrameError(reason, early_id(text, max_depth=limits.max_depth))
     try:
         value: Json = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise BadFrameError(str(error)) from None
+        # Deeper than 1 024 levels is no JSON either.
+        raise BadFrameError(str(error), early_id(text, max_depth=limits.max_depth)) from None
     # Counting bytes is far cheaper than walking, and gives an upper bound: a level takes two
     # bytes at least, a key four.
     if len(text) > limits.max_depth * 2 or len(text) > limits.max_keys * 4:
@@ -74,6 +77,11 @@ def parse(text: bytes | bytearray | memoryview, limits: FrameLimits) -> Json:
         if opened > limits.max_depth or raw.count(b":") > limits.max_keys:
             _check(value, limits)
     return value
+
+
+def _own_id(value: Json) -> str | None:
+    own = value.get("requestId") if isinstance(value, dict) else None
+    return own if own and isinstance(own, str) else None
 
 
 def decode(
@@ -260,8 +268,8 @@ def _check(value: Json, limits: FrameLimits) -> None:
             elif isinstance(item, list):
                 below.extend(item)
         if keys > limits.max_keys:
-            raise BadFrameError(f"more than {limits.max_keys} keys")
+            raise BadFrameError(f"more than {limits.max_keys} keys", _own_id(value))
         level = [item for item in below if isinstance(item, dict | list)]
         if not level:
             return
-    raise BadFrameError(f"nested more than {limits.max_depth} deep")
+    raise BadFrameError(f"nested more than {limits.max_depth} deep", _own_id(value))

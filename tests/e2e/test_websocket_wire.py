@@ -256,6 +256,17 @@ class TestRequests:
             assert_refused(answer, "network.websocket.unexpected_error", 400)
             assert answer["room"] == answer["requestId"] == "r"
 
+    @pytest.mark.parametrize("depth", [100, 5_000])
+    async def test_what_is_nested_too_deep_is_answered_to_its_caller(self, depth: int) -> None:
+        async with (
+            listening(small_router(small_table())) as server,
+            await connect(server.port) as client,
+        ):
+            deep = "[" * depth + "]" * depth
+            answer = await ask(client, f'{{"requestId":"r","controller":"c","body":{deep}}}')
+            assert_refused(answer, "network.websocket.unexpected_error", 400)
+            assert answer["room"] == answer["requestId"] == "r"
+
     async def test_mistyped_request_id_is_answered_without_room(self) -> None:
         async with (
             listening(small_router(small_table())) as server,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.codec.frame import BadFrameError, FrameLimits, decode, dumps, encode, parse
+from protocols.codec.frame_id import early_id
 from router.envelope import Connection, Request, Response
 
 HERE = Connection(id="c1", wire="mqtt")
@@ -55,6 +56,55 @@ def read(text: bytes) -> Request | BadFrameError:
 def test_any_bytes(text: bytes) -> None:
     outcome = read(text)
     assert isinstance(outcome, Request) or outcome.reason
+
+
+@given(st.binary(max_size=200) | objects.map(dumps), st.integers(1, 4))
+def test_looking_for_the_id_of_any_bytes_does_no_harm(text: bytes, max_depth: int) -> None:
+    found = early_id(text, max_depth=max_depth)
+    assert found is None or found
+
+
+too_deep = st.sampled_from([(b"[", b"]"), (b'{"a":', b"}")]).flatmap(
+    lambda pair: st.sampled_from([20, 1_000, 2_000]).map(
+        # Closed where it can be read at all, and cut off where it can't.
+        lambda depth: pair[0] * depth + (b"0" + pair[1] * depth if depth == 20 else b"")
+    )
+)
+
+
+@given(objects, words.filter(bool), too_deep)
+def test_what_is_too_deep_keeps_its_id(before: dict[str, Any], id: str, deep: bytes) -> None:
+    before.pop("requestId", None)
+    head = dumps({**before, "requestId": id})[:-1]
+    wide = FrameLimits(max_bytes=100_000, max_depth=16)
+    with pytest.raises(BadFrameError) as caught:
+        decode(head + b',"body":' + deep + b"}", HERE, wide)
+    assert caught.value.request_id == id
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b'{"requestId":"r","requestId":"s","body":' + b"[" * 2_000, "s"),
+        (b' { "requestId" : "r\\u00e9" , "body" :' + b"[" * 2_000, "r\u00e9"),
+        (b'{"body":' + b"[" * 20 + b"]" * 20 + b',"requestId":"r"}', "r"),
+        (b'{"body":' + b"[" * 2_000 + b"]" * 2_000 + b',"requestId":"r"}', None),
+        (b'{"body":{"requestId":"r","b":' + b"[" * 2_000, None),
+        (b'["requestId","r",' + b"[" * 2_000, None),
+        (b'{"requestId":"","body":' + b"[" * 2_000, None),
+        (b'{"requestId":7,"body":' + b"[" * 2_000, None),
+        (b'{"a":"\\"requestId\\":\\"r","body":' + b"[" * 2_000, None),
+        (b'{"requestId":"r","controller":', "r"),
+        (b'{"requestId":"r', None),
+        (b'{"requestId":"\xff","body":' + b"[" * 2_000, None),
+        (b'{"body":[' + b"1," * 2_000 + b'],"requestId":"r","x":' + b"[" * 2_000, None),
+        (b"", None),
+    ],
+)
+def test_the_id_of_what_is_no_request(text: bytes, found: str | None) -> None:
+    with pytest.raises(BadFrameError) as caught:
+        decode(text, HERE, FrameLimits(max_depth=16))
+    assert caught.value.request_id == found
 
 
 @given(st.text(alphabet='{}[]",:\\0123456789eE+-.truefalsnd \n\x00é', max_size=60))

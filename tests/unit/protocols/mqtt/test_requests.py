@@ -70,6 +70,13 @@ class TestDispatch:
         (envelope,) = payloads(connected().ask({"requestId": "mine", "controller": 7}))
         assert envelope["requestId"] == "mine"
 
+    @pytest.mark.parametrize("depth", [100, 2_000])
+    def test_so_does_one_that_is_nested_too_deep(self, depth: int) -> None:
+        deep = b"[" * depth + b"]" * depth
+        client = connected(terms=msgspec.structs.replace(TERMS, max_packet_bytes=10_000))
+        (envelope,) = payloads(client.ask(b'{"requestId":"mine","body":%b}' % deep))
+        assert (envelope["requestId"], envelope["status"]) == ("mine", 400)
+
 
 class TestAnswers:
     def test_the_answer_is_pushed_unasked(self) -> None:
