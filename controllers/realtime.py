@@ -57,6 +57,7 @@ _LISTEN_ERRORS: Final = (
     "core.realtime.too_many_rooms",
     "api.assert.invalid_argument",
     "trivium.feed.gone",
+    "trivium.feed.too_many_readers",
     "trivium.unsupported.feature",
 )
 
@@ -134,6 +135,7 @@ class Realtime:
     async def _start(self, request: Request) -> tuple[Hold | None, Start | None]:
         start = await read_start(request.args.get("from"), self.storage)
         if start is not None:
+            self.past.check(request)
             return Hold(start.after, "snapshot" if start.is_snapshot else "past"), start
         if not self.storage.is_shared:
             return None, None

@@ -56,6 +56,7 @@ class Streams:
         )
         try:
             await self.follow(request)
+            self.realtime.past.check(request)
             joined = self.realtime.notifier.subscribe(
                 request, place, form, users=users, scope=scope, hold=hold
             )
@@ -108,6 +109,7 @@ class Streams:
                     "core.realtime.invalid_users",
                     "core.realtime.too_many_rooms",
                     "trivium.feed.gone",
+                    "trivium.feed.too_many_readers",
                 ),
             ),
         )

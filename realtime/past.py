@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from realtime.rooms import Channel, Room
 from realtime.snapshots import Snapshot
 from realtime.starts import Start
 from realtime.states import Recounting
+from realtime.turns import PastLimits, Reader, Turns, reader_of
 from router.connections import Connections, Notification
 from router.envelope import JsonObject, Request
 from router.errors import RouterError
@@ -49,9 +51,17 @@ class _Listener:
     request: Request
 
     @property
+    def reader(self) -> Reader:
+        """Whose turn it is."""
+        return reader_of(self.request)
+
+    @property
     def is_here(self) -> bool:
         """Whether it still waits for the end of the past."""
         return self.channel.held.get(self.connection) is self.hold
+
+
+_LIMITS: Final = PastLimits()
 
 
 class _LeftError(Exception):
@@ -61,15 +71,30 @@ class _LeftError(Exception):
 class Past:
     """Reads the feed for listeners who begin in it, a page at a time, as fast as they take it."""
 
-    def __init__(self, storage: Storage, notifier: Notifier, connections: Connections) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        notifier: Notifier,
+        connections: Connections,
+        limits: PastLimits = _LIMITS,
+    ) -> None:
         self._storage = storage
         self._notifier = notifier
         self._connections = connections
+        self._turns = Turns(limits)
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard: dict[str, asyncio.Event] = {}
         connections.on_subscribed(self._look_again)
         connections.on_closed(self._look_again)
         notifier.on_change.append(self._look_again)
+
+    def check(self, request: Request) -> None:
+        """Let a request pass that asks for the past.
+
+        Raises:
+            RouterError: `trivium.feed.too_many_readers`: its connection or its user reads enough.
+        """
+        self._turns.check(reader_of(request))
 
     def tell(
         self, request: Request, joined: tuple[Room, Channel], hold: Hold, start: Start
@@ -132,13 +157,19 @@ class Past:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._turns.close()
 
     # -- inside -------------------------------------------------------------------------
 
     def _begin(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
         task = asyncio.create_task(self._run(listener, start, answered), name="past of a listener")
+        self._turns.begin(listener.reader)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._done, listener.reader))
+
+    def _done(self, reader: Reader, task: asyncio.Task[None]) -> None:
+        self._turns.end(reader)
+        self._tasks.discard(task)
 
     async def _run(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
         try:
@@ -159,6 +190,7 @@ class Past:
         recounting = Recounting(self._storage, listener.room, listener.channel)
         hold = listener.hold
         while True:
+            await self._turns.next(listener.reader)
             hold.begin()
             changes = await self._storage.changes(after, PAGE)
             for change in changes:
@@ -186,12 +218,14 @@ class Past:
         matches = Recounting(self._storage, room, channel).matches
         snapshot = notices.Snapshot(request, room.place, {"feed": self._storage.feed, "seq": seq})
         if channel.hears_of_document("in"):
+            await self._turns.next(listener.reader)
             async for documents in Snapshot(self._storage, room.place, seq).pages():
                 for document in documents:
                     if matches(document.id, document.source):
                         await self._keep_pace(listener)
                         self._tell(listener, snapshot.document(document))
                 _check(listener)
+                await self._turns.next(listener.reader)
         self._tell(listener, snapshot.end(), seq)
 
     async def _until_it_hears(self, listener: _Listener) -> None:

@@ -35,6 +35,7 @@ from realtime.notifier import Notifier
 from realtime.past import Past
 from realtime.reviews import Reviews
 from realtime.rooms import Rooms
+from realtime.turns import PastLimits
 from realtime.twins import Twins
 from router.admission import Admission
 from router.connections import Connections
@@ -108,7 +109,8 @@ class Core:
         self.broker = make_broker(settings, self.shelf)
         self.deliveries = make_deliveries(settings, self.connections, self.events)
         self.notifier = make_notifier(settings, self.storage, self.deliveries)
-        self.past = Past(self.storage, self.notifier, self.connections)
+        past = PastLimits.of(settings.realtime)
+        self.past = Past(self.storage, self.notifier, self.connections, past)
         self.reviews = Reviews(self.notifier, self.authority, lambda *name: self.table.find(*name))  # noqa: PLW0108 - made below
         self.register.directory.on_change(self.reviews.due)
         self.audit = make_recorder(settings, has_data=storage is None)

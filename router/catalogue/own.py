@@ -72,6 +72,11 @@ ENTRIES: Final = {
         410,
         'The position "%s" is no longer in the changes feed; start again from a snapshot.',
     ),
+    "trivium.feed.too_many_readers": Entry(
+        0x09020002,
+        429,
+        "%s subscriptions read the past already; ask again once one of them is at the present.",
+    ),
     "trivium.origin.refused": Entry(0x09030001, 403, "%s"),
     "trivium.search.too_long_a_scroll": Entry(
         0x09200001,

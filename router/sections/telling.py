@@ -43,6 +43,22 @@ class RealtimeSettings(Section):
     pipe_timeout_s: float = Field(
         10.0, gt=0, description="Seconds of all pipes of a notification; then it is dropped."
     )
+    past_reads_per_connection: int = Field(
+        256,
+        ge=1,
+        description="Subscriptions of one client that read the past at once (argument `from`).",
+    )
+    past_reads_per_user: int = Field(
+        10_000,
+        ge=1,
+        description="Those of one user; of one address where nobody has logged in.",
+    )
+    past_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="The part of the router's time that the past is read in, for all together.",
+    )
     stream_heartbeat_s: float = Field(
         15.0,
         gt=0,

@@ -17,6 +17,7 @@ from controllers.device_manager.models import AssetModel, Models, Slot
 from realtime.notifier import Notifier
 from realtime.past import Past
 from realtime.reviews import Reviews
+from realtime.turns import PastLimits
 from router.admission import Admission
 from router.connections import Connections
 from router.dispatch import Router
@@ -163,7 +164,7 @@ async def in_process(
     notifier = make_notifier(settings, store, deliveries)
     reviews = Reviews(notifier, authority, lambda *name: table.find(*name))  # noqa: PLW0108 - made below
     register.directory.on_change(reviews.due)
-    past = Past(store, notifier, connections)
+    past = Past(store, notifier, connections, PastLimits.of(settings.realtime))
     table = build_table(
         Surroundings(
             storage=store,

@@ -221,6 +221,8 @@ NEEDS_A_FAULT: dict[tuple[str, str, str], str] = {
         [
             ("realtime", "subscribe", "core.realtime.too_many_rooms"),
             ("realtime", "join", "core.realtime.too_many_rooms"),
+            ("realtime", "join", "trivium.feed.too_many_readers"),
+            ("realtime", "subscribe", "trivium.feed.too_many_readers"),
             ("realtime", "join", "trivium.unsupported.feature"),
             ("realtime", "subscribe", "trivium.unsupported.feature"),
             ("realtime", "unsubscribe", "core.realtime.not_subscribed"),

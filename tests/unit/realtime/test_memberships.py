@@ -199,9 +199,10 @@ class TestThePast:
     async def test_one_that_was_shown_is_not(self, lab: InProcess) -> None:
         await do(lab, "create", "d", {"n": 0})
         ear = listener(lab, "before")
-        await subscribe(lab, {}, "snapshot", connection="before")
+        joined = await subscribe(lab, {}, "snapshot", connection="before")
         await ear.until(2)
         kept = Kept(lab, "before")
         await do(lab, "update", "d", {"n": 1})
         after = await kept.goes_on()
+        after.subscribe(joined["channel"])
         assert numbers(await after.until(1)) == [1]
