@@ -44,7 +44,6 @@ class Snapshot:
         last, is_end = "", False
         while not is_end:
             hits = await self._page(last)
-            # What these pages show is in the feed by now.
             await self._look()
             is_end = len(hits) < PAGE
             upto = None if is_end else hits[-1].id
@@ -54,11 +53,15 @@ class Snapshot:
     async def _page(self, last: str) -> list[Hit]:
         try:
             await self._storage.refresh(*self._place)
-            return await self._storage.scan(*self._place, Search(query=MatchAll(), size=PAGE), last)
+            search = Search(query=MatchAll(), size=PAGE)
+            hits = await self._storage.scan(*self._place, search, last)
+            # What shows of a write that another router has not told must not be told again.
+            await self._storage.settle(*self._place, [hit.id for hit in hits])
         except RouterError as error:
             if error.id not in _GONE:
                 raise
             return []
+        return hits
 
     async def _look(self) -> None:
         while changes := await self._storage.changes(self._seen, _ROWS):

@@ -345,6 +345,13 @@ class Storage(Protocol):
         """The next `size` hits in the order of their ids' bytes, behind `after_id`; nothing else of
         the search's order counts, and nothing is counted. A way through many documents."""
 
+    async def settle(self, index: str, collection: str, ids: Sequence[str]) -> None:
+        """Return once `changes` tells all that searches have shown of these documents.
+
+        Of a store that others share a search may show a write before its row is in the feed, or
+        one whose row its writer, who died, did not leave there.
+        """
+
     async def scroll(
         self, targets: Sequence[tuple[str, str]], search: Search, *, most: int, life_s: float
     ) -> Scroll:

@@ -232,6 +232,9 @@ class MemoryStorage:
         """The next `size` hits in the order of their ids' bytes."""
         return (await self.search([(index, collection)], by_id(search, after_id))).hits
 
+    async def settle(self, index: str, collection: str, ids: Sequence[str]) -> None:
+        """Nothing to do: what a search shows was told."""
+
     async def scroll(
         self,
         targets: Sequence[tuple[str, str]],

@@ -1,13 +1,15 @@
-"""What a document was before a change: from rows of the feed, or from what it is by now."""
+"""What a document was before a change: from rows of the feed, or from what it is by now; and that
+the feed has what documents show."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from router.envelope import JsonObject
 from router.errors import RouterError
 from storage.contract import Change
+from storage.opensearch.catalog import Collection
 from storage.opensearch.lane import Tools
 from storage.opensearch.reads import fetch_records
 from storage.replay import backward, forward, needs_more
@@ -33,6 +35,15 @@ async def before(tools: Tools, change: Change) -> JsonObject | None:
     if not way or way[0].seq != last or way[-1].seq != change.seq:
         raise RouterError("trivium.feed.gone", change.seq)
     return backward(way, now)
+
+
+async def settle(tools: Tools, collection: Collection, ids: Sequence[str]) -> None:
+    """Put the rows that these documents still carry into the feed, as whoever overwrites one does:
+    those of older versions are in. Raises: faults."""
+    records = await fetch_records(tools.client, collection, ids)
+    rows = [row for key, each in records.items() for row in tools.feed.add(collection, key, each)]
+    if rows:
+        await asyncio.wait(rows)
 
 
 async def _now(tools: Tools, change: Change) -> tuple[int, JsonObject | None]:

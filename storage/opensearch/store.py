@@ -294,6 +294,13 @@ class OpenSearchStorage:
         """The next `size` hits in the order of their ids' bytes."""
         return (await self.search([(index, collection)], by_id(search, after_id))).hits
 
+    async def settle(self, index: str, collection: str, ids: Sequence[str]) -> None:
+        """Return once `changes` tells all that searches have shown of these documents."""
+        with telling():
+            await self._asked(
+                [(index, collection)], lambda found: states.settle(self._opened, found[0], ids)
+            )
+
     async def scroll(
         self,
         targets: Sequence[tuple[str, str]],

@@ -262,6 +262,9 @@ class SqliteStorage:
 
         return await self._answered([(index, collection)], ask, search)
 
+    async def settle(self, index: str, collection: str, ids: Sequence[str]) -> None:
+        """Nothing to do: what a search shows was told."""
+
     async def scroll(
         self,
         targets: Sequence[tuple[str, str]],

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from realtime.koncorde.parse import FilterLimits
 from realtime.memberships import Memberships
 from router.envelope import ANONYMOUS
 from router.settings import OpenSearchSettings, StorageSettings
-from storage.contract import Change, Hit, Storage
+from storage.contract import Change, Hit, Storage, Write
 from storage.memory import MemoryStorage
 from storage.opensearch.store import OpenSearchStorage
 from storage.sqlite.store import SqliteStorage
 from tests.support.inprocess import InProcess, in_process
 from tests.support.listeners import Listener
 from tests.support.opensearch import OpenSearchServer
+from tests.support.opensearch_clients import DyingClient
 
 PLACE = {"index": "lab", "collection": "things"}
 RANGE = {"range": {"n": {"gte": 5}}}
@@ -563,3 +565,22 @@ class TestRoutersOnOneStore:
         await subscribe(shared[0], {})
         await do(shared[1], "createOrReplace", "a", {"n": 5})
         assert numbers(await ear.until(1)) == [5]
+
+    @pytest.mark.parametrize("start", ["snapshot", "now"])
+    async def test_a_snapshot_tells_what_a_router_that_died_left_untold(
+        self, shared: tuple[InProcess, InProcess], opensearch: OpenSearchServer, start: str
+    ) -> None:
+        settings = OpenSearchSettings(nodes=opensearch.url)
+        dying = OpenSearchStorage(settings, connect=partial(DyingClient, dies_at=1, is_late=False))
+        await dying.open()
+        await dying.write(Write(verb="create", id="left", content={"n": 1}, **PLACE))
+        await dying.close()
+        ear = listener(shared[0])
+        await subscribe(shared[0], {}, start)
+        if start == "now":  # whoever takes a snapshot puts it into the feed, for all
+            listener(shared[1])
+            await subscribe(shared[1], {}, "snapshot")
+        heard = await ear.until(1 + (start == "snapshot"))
+        documents = [each for each in heard if each["type"] == "document"]
+        assert told(documents) == [("create", "in", "left")]
+        assert all(each.get("count", 0) == 0 for each in heard if each["type"] == "snapshot")
