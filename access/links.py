@@ -141,7 +141,7 @@ class Links:
 
     def _expired(self, session: Session) -> None:
         for connection_id in self._end(session):
-            self._connections.notify(connection_id, _EXPIRED)
+            self._connections.announce(connection_id, _EXPIRED)
             self._connections.signed_out(connection_id)
 
     def _end(self, session: Session) -> set[str]:

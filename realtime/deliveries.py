@@ -18,6 +18,7 @@ from router.events import Events
 
 DOCUMENT: Final = "notify:document"
 USER: Final = "notify:user"
+SERVER: Final = "notify:server"
 """What the pipes of a kind of notification listen to (Kuzzle reference 3.4)."""
 
 _EVERY: Final = "notify:dispatch"
@@ -54,6 +55,7 @@ class _Parcel:
     Attributes:
         told: Called once it has been handed over, or never will be.
         seq: Its position, if it goes to all who hear it live.
+        only: The connection that it concerns as a whole.
     """
 
     event: str
@@ -61,6 +63,7 @@ class _Parcel:
     addressees: Mapping[Channel, tuple[str, ...]]
     told: Callable[[], None] = _ignore
     seq: int | None = None
+    only: str | None = None
     content: JsonObject | None = None
     is_through: bool = False
 
@@ -84,6 +87,7 @@ class Deliveries:
         self._line: deque[_Parcel] = deque()
         self._waiting: deque[_Parcel] = deque()
         self._at_work: set[asyncio.Task[None]] = set()
+        connections.announce_by(self.announce)
 
     def send(
         self, event: str, channels: list[Channel], content: JsonObject, seq: int | None = None
@@ -108,10 +112,16 @@ class Deliveries:
         """
         self._send(_Parcel(event, content, {channel: (connection,)}, told))
 
+    def announce(self, connection: str, notification: Notification) -> None:
+        """Send a connection a message that concerns it as a whole."""
+        channel = Channel(notification.channel, "none", "none", {connection: None})
+        addressees = {channel: (connection,)}
+        self._send(_Parcel(SERVER, notification.content, addressees, only=connection))
+
     def _send(self, parcel: _Parcel) -> None:
         if not self._line and not self._is_heard(parcel.event):
             for channel, listeners in parcel.addressees.items():
-                self._notify(channel.name, listeners, parcel.given)
+                self._notify(parcel, channel.name, listeners, parcel.given)
             parcel.told()
             return
         if len(self._line) >= self._limits.waiting:
@@ -152,8 +162,10 @@ class Deliveries:
         events = self.events
         return not events.is_silent and any(map(events.heard, (event, _EVERY, _PARTING)))
 
-    def _notify(self, channel: str, connections: Sequence[str], content: JsonObject) -> None:
-        notification = Notification(channel, content)
+    def _notify(
+        self, parcel: _Parcel, channel: str, connections: Sequence[str], content: JsonObject
+    ) -> None:
+        notification = Notification(channel, content, is_direct=parcel.only is not None)
         # A listener that is cut off leaves its rooms meanwhile.
         for connection in connections:
             self.connections.notify(connection, notification)
@@ -190,7 +202,7 @@ class Deliveries:
         if content is None or not self.events.heard(_PARTING):
             return content
         names = {channel.name: channel for channel in parcel.addressees}
-        parting = {"channels": [*names], "connectionId": None, "notification": content}
+        parting = {"channels": [*names], "connectionId": parcel.only, "notification": content}
         outcome = _checked(_PARTING, await self.events.trigger(_PARTING, parting, may_drop=True))
         if outcome is None:
             return None
@@ -205,7 +217,7 @@ class Deliveries:
             for channel, listeners in parcel.addressees.items():
                 # Who has left since then is told nothing any more.
                 here = [one for one in listeners if one in channel.listeners or one in channel.held]
-                self._notify(channel.name, here, parcel.content)
+                self._notify(parcel, channel.name, here, parcel.content)
         except Exception as error:  # noqa: BLE001 - a boundary: a pipe made what can't be sent
             request_id = parcel.given.get("requestId")
             _log.error("a notification failed", request_id=request_id, exc_info=error)

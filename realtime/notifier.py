@@ -18,6 +18,8 @@ from router.envelope import JsonObject, Request, User
 from router.errors import RouterError
 from storage.contract import Write, Written
 
+_DOCUMENT_TOLD: Final = "core:notify:document"
+_USER_TOLD: Final = "core:notify:user"
 _CAME: Final = "core:realtime:user:subscribe:after"
 _WENT: Final = "core:realtime:user:unsubscribe:after"
 
@@ -224,8 +226,14 @@ class Notifier:
         self, room: Room, direction: Direction, member: Member, request: Request | None
     ) -> None:
         channels = [each for each in room.channels.values() if each.hears_of_user(direction)]
+        events = self.deliveries.events
+        is_heard = events.heard(_USER_TOLD)
+        if not channels and not is_heard:
+            return
+        content = notices.of_user(room, direction, member, request)
+        if is_heard:
+            events.tell(_USER_TOLD, {"notification": content, "room": room.id})
         if channels:
-            content = notices.of_user(room, direction, member, request)
             self._send(USER, channels, content)
 
     def _tell_of(self, write: Write, written: Written) -> None:
@@ -256,6 +264,11 @@ class Notifier:
         happening: Happening,
         seq: int | None = None,
     ) -> None:
+        events = self.deliveries.events
+        if rooms and events.heard(_DOCUMENT_TOLD):
+            content = happening.seen(direction)
+            told = {"notification": content, "rooms": [room.id for room in rooms]}
+            events.tell(_DOCUMENT_TOLD, told)
         channels = [
             channel
             for room in rooms

@@ -69,6 +69,7 @@ class Connections:
 
     def __init__(self) -> None:
         self._sinks: dict[str, Sink] = {}
+        self._announce: Callable[[str, Notification], object] = self.notify
         self._closed_listeners: list[Callable[[str], None]] = []
         self._signed_out_listeners: list[Callable[[str], None]] = []
         self._revoked_listeners: list[Callable[[str], None]] = []
@@ -121,6 +122,15 @@ class Connections:
             return False
         sink.notify(notification)
         return True
+
+    def announce(self, id: str, notification: Notification) -> None:
+        """Send a message that concerns the connection as a whole; the application's pipes may hold
+        it up, change it, or keep it."""
+        self._announce(id, notification)
+
+    def announce_by(self, announce: Callable[[str, Notification], object]) -> None:
+        """Let such messages go this way; it ends in `notify`."""
+        self._announce = announce
 
     def expel(self, id: str, reason: str) -> None:
         """Close a connection whose client may be here no longer."""

@@ -20,6 +20,7 @@ from tests.support.people import ADA, ROOT, login, peopled
 from tests.support.websocket import RawClient
 from tests.support.websocket import request as websocket_request
 from tests.support.wires import WIRES, Payload, Wire
+from trivium import App
 from trivium.server import Server
 
 NOW = {"controller": "server", "action": "now"}
@@ -384,6 +385,20 @@ class TestExpiry:
         for client in clients:
             answer = await ask_raw(client, login(ADA))
             assert answer["status"] == 200
+            await client.close()
+
+    async def test_pipes_see_what_it_is_told(self) -> None:
+        app = App()
+
+        @app.pipe("notify:server")
+        async def add(notification: Any) -> Any:
+            return {**notification, "piped": True}
+
+        async with peopled(app) as server:
+            client = await RawClient.open(server.port)
+            assert (await ask_raw(client, login(ROOT, expiresIn=500)))["status"] == 200
+            message = await notified(client)
+            assert (message["type"], message["piped"]) == ("TokenExpired", True)
             await client.close()
 
     @pytest.mark.parametrize("version", [V3_1_1, V5])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from router.connections import Notification
+from router.connections import SERVER_CHANNEL, Notification
 from tests.support.inprocess import InProcess, in_process
 
 PLACE = {"index": "lab", "collection": "things"}
@@ -258,3 +258,84 @@ async def test_hooks_hear_who_comes_and_goes() -> None:
         lab.connections.closed("c1")
         await lab.events.settle(60)
         assert told == [("subscribe", "c1"), ("unsubscribe", "c1")]
+
+
+class TestTheServersOwn:
+    """What concerns a connection as a whole: that its token has expired."""
+
+    ENDED = Notification(SERVER_CHANNEL, {"type": "TokenExpired", "status": 200}, is_direct=True)
+
+    async def test_it_passes_the_pipes_of_its_kind_and_all_others(self) -> None:
+        async with in_process() as lab:
+            ear = Direct(lab, "c1")
+            asked: list[Any] = []
+
+            def part(leaving: Any) -> Any:
+                asked.append((leaving["channels"], leaving["connectionId"]))
+                return leaving
+
+            lab.events.add_pipe("notify:server", lambda content: {**content, "server": True})
+            lab.events.add_pipe("notify:dispatch", lambda content: {**content, "any": True})
+            lab.events.add_pipe("core:realtime:notification:dispatch:before", part)
+            lab.connections.announce("c1", self.ENDED)
+            (heard,) = await ear.has(1)
+            assert heard == {"type": "TokenExpired", "status": 200, "server": True, "any": True}
+            assert ear.direct == [True]
+            assert asked == [([SERVER_CHANNEL], "c1")]
+
+    async def test_a_pipe_may_keep_it(self) -> None:
+        async with in_process() as lab:
+            ear = Direct(lab, "c1")
+            lab.events.add_pipe(
+                "notify:server", lambda content: content if "n" in content else None
+            )
+            lab.connections.announce("c1", self.ENDED)
+            lab.connections.announce("c1", Notification(SERVER_CHANNEL, {"n": 1}))
+            assert await ear.has(1) == [{"n": 1}]
+
+    async def test_without_pipes_it_is_told_at_once(self) -> None:
+        async with in_process() as lab:
+            ear = Direct(lab, "c1")
+            lab.events.add_pipe("notify:document", lambda content: content)
+            lab.connections.announce("c1", self.ENDED)
+            assert (ear.heard, ear.direct) == ([self.ENDED.content], [True])
+            lab.connections.announce("nobody", self.ENDED)
+
+
+class Direct(Ear):
+    """Keeps also what reaches an MQTT client that has not subscribed to it."""
+
+    def __init__(self, lab: InProcess, id: str) -> None:
+        super().__init__(lab, id)
+        self.direct: list[bool] = []
+
+    def notify(self, notification: Notification) -> None:
+        self.direct.append(notification.is_direct)
+        super().notify(notification)
+
+
+class TestHooks:
+    """What hooks of the peer's inner events are told, whatever pipes do."""
+
+    async def test_of_documents(self) -> None:
+        async with in_process() as lab:
+            told: list[Any] = []
+            lab.events.add_hook("core:notify:document", told.append)
+            room = await lab.result("realtime:subscribe", {}, connection=Ear(lab, "c1").id, **PLACE)
+            await publish(lab, 1)
+            await lab.result("realtime:publish", {"n": 2}, index="lab", collection="others")
+            await lab.events.settle(5)
+            (one,) = told
+            assert one["rooms"] == [room["roomId"]]
+            assert (one["notification"]["scope"], number(one["notification"])) == ("in", 1)
+
+    async def test_of_those_who_come_and_go(self) -> None:
+        async with in_process() as lab:
+            told: list[Any] = []
+            lab.events.add_hook("core:notify:user", told.append)
+            await subscribe(lab, "c1")
+            await subscribe(lab, "c2")
+            lab.connections.closed("c2")
+            await lab.events.settle(5)
+            assert [each["notification"]["user"] for each in told] == ["in", "out"]
+            assert len({each["room"] for each in told}) == 1
