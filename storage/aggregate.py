@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Named
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, cast
 
 from router.envelope import Json, JsonObject
 from storage.aggregations import (
@@ -23,7 +23,8 @@ from storage.aggregations import (
     searches_of,
 )
 from storage.binding import bind, check_sort
-from storage.evaluate import Sortable, fields_of, in_order, matches
+from storage.dividing import Divider, Found, Held, Place, numbers_of, ranked
+from storage.evaluate import fields_of, in_order
 from storage.fields import Value
 from storage.formats import KeyFormat, key_format, key_of
 from storage.intervals import MAX_BUCKETS, starts_of, steps_between
@@ -32,9 +33,6 @@ from storage.measures import MEASURES, number_of, percentile, stats
 from storage.plan import Leaf
 from storage.query import Query, Search
 from storage.refusals import malformed
-
-Place = tuple[str, str]
-Found = TypeVar("Found", bound=Sortable)
 
 _NUMERIC: Final = ("number", "date", "boolean")
 _KINDS: Final[dict[type, tuple[str, ...]]] = {
@@ -54,6 +52,7 @@ class Aggregator(Generic[Found]):
         mappings: Of all collections that are searched.
         show: A hit of a top_hits as results show it.
         look: Called before each part of the work; what it raises ends it.
+        divider: Of the documents that `compute` is given; by default these are held.
 
     Raises (when made):
         RouterError: `services.storage.unexpected_bad_request` for a field that an aggregation
@@ -66,6 +65,7 @@ class Aggregator(Generic[Found]):
         mappings: Named[Place, Mapping],
         show: Callable[[Found, Search], Json],
         look: Callable[[], None] = lambda: None,
+        divider: Divider[Found] | None = None,
     ) -> None:
         self._aggregations = aggregations
         self._look = look
@@ -73,6 +73,7 @@ class Aggregator(Generic[Found]):
         self._show = show
         self._leaves: dict[str, Leaf | None] = {}
         self._bound: dict[tuple[int, Place], Query] = {}
+        self._divider = divider or Held(self._bound, look)
         self._buckets = 0
         for each in aggregations:
             self._check(each)
@@ -155,25 +156,20 @@ class Aggregator(Generic[Found]):
             raise malformed(f"The aggregations have more than {MAX_BUCKETS} buckets.")
         return {**head, "doc_count": len(documents), **self._all(subs, documents)}
 
-    def _numbers(self, field: str, documents: Iterable[Found]) -> list[float]:
-        return [number_of(value) for each in documents for value in each.fields.get(field, ())]
-
     def _measure(self, kind: Measure, documents: Sequence[Found]) -> JsonObject:
-        leaf = self._leaf(kind.field)
         if kind.kind == "value_count":
-            return {"value": sum(len(each.fields.get(kind.field, ())) for each in documents)}
+            return {"value": self._divider.count(kind.field, documents)}
         if kind.kind == "cardinality":
-            distinct = {value for each in documents for value in each.fields.get(kind.field, ())}
-            return {"value": len(distinct)}
-        numbers = self._numbers(kind.field, documents)
-        shown = key_format(leaf)
+            return {"value": self._divider.distinct(kind.field, documents)}
+        sums = self._divider.sums(kind.field, documents)
+        shown = key_format(self._leaf(kind.field))
         if kind.kind == "stats":
-            return stats(numbers, shown)
-        value = MEASURES[kind.kind](numbers)
+            return stats(sums, shown)
+        value = MEASURES[kind.kind](sums)
         return {"value": value, **shown.told(value, "value_as_string")}
 
     def _percentiles(self, kind: Percentiles, documents: Sequence[Found]) -> JsonObject:
-        numbers = sorted(self._numbers(kind.field, documents))
+        numbers = sorted(numbers_of(kind.field, documents))
         shown = key_format(self._leaf(kind.field))
         pairs = [(percent, percentile(numbers, percent)) for percent in kind.percents]
         if not kind.is_keyed:
@@ -203,12 +199,7 @@ class Aggregator(Generic[Found]):
     def _values(
         self, kind: Values, subs: Sequence[Aggregation], documents: Sequence[Found]
     ) -> JsonObject:
-        groups: dict[Value, list[Found]] = {}
-        for each in documents:
-            values = [each.place[0]] if kind.field == "_id" else each.fields.get(kind.field, ())
-            for value in dict.fromkeys(values):
-                groups.setdefault(value, []).append(each)
-        return self._grouped_by_value(kind, subs, groups)
+        return self._grouped_by_value(kind, subs, self._divider.by_value(kind, documents))
 
     def tallied(self, kind: Values, counts: Named[Value, int]) -> JsonObject:
         """The result of a terms aggregation without sub-aggregations, where it is known how
@@ -225,26 +216,17 @@ class Aggregator(Generic[Found]):
         kept = {key: each for key, each in groups.items() if len(each) >= kind.least}
         leaf = self._leaf(kind.field)
         head = key_format(leaf)
-        ranked = self._ranked(kind, subs, kept)
+        order = self._ranked(kind, subs, kept)
         buckets: list[Json] = [
-            self._bucket(key_of(leaf, key, head), kept[key], subs) for key in ranked[: kind.size]
+            self._bucket(key_of(leaf, key, head), kept[key], subs) for key in order[: kind.size]
         ]
-        others = sum(len(kept[key]) for key in ranked[kind.size :])
+        others = sum(len(kept[key]) for key in order[kind.size :])
         return {"doc_count_error_upper_bound": 0, "sum_other_doc_count": others, "buckets": buckets}
 
     def _ranked(
         self, kind: Values, subs: Sequence[Aggregation], groups: Named[Value, Sequence[Found]]
     ) -> list[Value]:
-        ranked = sorted(groups, key=_comparable)
-        for order in reversed(kind.order):
-            if order.key == "_key":
-                ranked.sort(key=_comparable, reverse=order.descending)
-            elif order.key == "_count":
-                ranked.sort(key=lambda key: len(groups[key]), reverse=order.descending)
-            else:
-                ranks = {key: self._rank(order, subs, groups[key]) for key in ranked}
-                ranked.sort(key=lambda key: ranks[key])
-        return ranked
+        return ranked(kind.order, groups, lambda by, key: self._rank(by, subs, groups[key]))
 
     def _rank(
         self, order: Order, subs: Sequence[Aggregation], documents: Sequence[Found]
@@ -263,24 +245,18 @@ class Aggregator(Generic[Found]):
     def _dates(
         self, kind: Dates, subs: Sequence[Aggregation], documents: Sequence[Found]
     ) -> JsonObject:
-        numbers = [int(number) for number in self._numbers(kind.field, documents)]
-        start_of, starts = starts_of(kind, numbers)
-        groups = self._grouped(documents, kind.field, lambda value: start_of(int(number_of(value))))
         head = key_format(self._leaf(kind.field), kind.format, kind.zone)
-        return self._stepped(kind, subs, groups, starts, head)
+        return self._stepped(kind, subs, self._divider.by_date(kind, documents), head)
 
     def _steps(
         self, kind: Steps, subs: Sequence[Aggregation], documents: Sequence[Found]
     ) -> JsonObject:
-        def step_of(value: Value) -> float:
-            return math.floor((number_of(value) - kind.offset) / kind.width)
-
-        groups = self._grouped(documents, kind.field, step_of)
+        groups = self._divider.by_step(kind, documents)
         steps: list[float] = sorted(groups)
         if steps and not kind.least:
             steps = steps_between(steps[0], steps[-1])
         keyed = {step * kind.width + kind.offset: groups.get(step, []) for step in steps}
-        return self._stepped(kind, subs, keyed, list(keyed), key_format(None))
+        return self._stepped(kind, subs, keyed, key_format(None))
 
     def filled(self, aggregation: Aggregation, buckets: Sequence[JsonObject]) -> JsonObject:
         """The buckets of a `Dates` or `Steps` with the empty ones between them."""
@@ -300,27 +276,17 @@ class Aggregator(Generic[Found]):
         whole = [(name, known.get(number_of(each["key"]), each)) for name, each in told]  # type: ignore[arg-type]
         return _listed(whole, is_keyed=kind.is_keyed)
 
-    def _grouped(
-        self, documents: Sequence[Found], field: str, key_of: Callable[[Value], float]
-    ) -> dict[float, list[Found]]:
-        groups: dict[float, list[Found]] = {}
-        for each in documents:
-            for key in {key_of(value) for value in each.fields.get(field, ())}:
-                groups.setdefault(key, []).append(each)
-        return groups
-
     def _stepped(
         self,
         kind: Dates | Steps,
         subs: Sequence[Aggregation],
-        groups: Named[float, list[Found]],
-        starts: Sequence[float],
+        groups: Named[float, Sequence[Found]],
         shown: KeyFormat,
     ) -> JsonObject:
         buckets = [
-            self._step(start, shown, groups.get(start, []), subs)
-            for start in starts
-            if len(groups.get(start, ())) >= kind.least
+            self._step(start, shown, group, subs)
+            for start, group in groups.items()
+            if len(group) >= kind.least
         ]
         return _listed(buckets, is_keyed=kind.is_keyed)
 
@@ -339,52 +305,35 @@ class Aggregator(Generic[Found]):
         self, kind: Ranges, subs: Sequence[Aggregation], documents: Sequence[Found]
     ) -> JsonObject:
         buckets: list[tuple[str, JsonObject]] = []
-        for span in kind.spans:
-            self._look()
-            low = -math.inf if span.low is None else span.low
-            high = math.inf if span.high is None else span.high
-            inside = [
-                each
-                for each in documents
-                if any(low <= number_of(value) < high for value in each.fields.get(kind.field, ()))
-            ]
+        inside = self._divider.by_span(kind, documents)
+        for span, group in zip(kind.spans, inside, strict=True):
             head: JsonObject = {} if kind.is_keyed else {"key": span.key}
             if span.low is not None:
                 head["from"] = span.low
             if span.high is not None:
                 head["to"] = span.high
-            buckets.append((span.key, self._bucket(head, inside, subs)))
+            buckets.append((span.key, self._bucket(head, group, subs)))
         return _listed(buckets, is_keyed=kind.is_keyed)
 
     def _filters(
         self, kind: Filters, subs: Sequence[Aggregation], documents: Sequence[Found]
     ) -> JsonObject:
-        found: list[tuple[str, list[Found]]] = []
-        for name, query in kind.queries:
-            self._look()
-            found.append((name, [each for each in documents if self._matches(query, each)]))
+        names = [name for name, _ in kind.queries]
         if kind.other is not None:
-            inside = {id(each) for _, group in found for each in group}
-            found.append((kind.other, [each for each in documents if id(each) not in inside]))
-        buckets = [(name, self._bucket({}, group, subs)) for name, group in found]
+            names.append(kind.other)
+        groups = self._divider.by_query(kind, documents)
+        buckets = [
+            (name, self._bucket({}, group, subs)) for name, group in zip(names, groups, strict=True)
+        ]
         if kind.shape == "one":
             return buckets[0][1]
         return _listed(buckets, is_keyed=kind.shape == "named")
-
-    def _matches(self, query: Query, document: Found) -> bool:
-        own, index, collection = document.place
-        bound = self._bound[id(query), (index, collection)]
-        return matches(bound, own, document.fields)
 
 
 def _listed(buckets: Sequence[tuple[str, JsonObject]], *, is_keyed: bool) -> JsonObject:
     if is_keyed:
         return {"buckets": dict(buckets)}
     return {"buckets": [bucket for _, bucket in buckets]}
-
-
-def _comparable(value: Value) -> tuple[bool, float, str]:
-    return (True, 0, value) if isinstance(value, str) else (False, number_of(value), "")
 
 
 _BUCKETS: Final[dict[type[Kind], Callable[..., JsonObject]]] = {

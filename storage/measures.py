@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from router.envelope import Json, JsonObject
@@ -13,22 +14,46 @@ from storage.formats import KeyFormat
 # The one place where the peer shows booleans bare.
 _BARE: Final[dict[str, Json]] = {"true": True, "false": False}
 
-MEASURES: Final[dict[str, Callable[[list[float]], float | None]]] = {
-    "min": lambda numbers: float(min(numbers)) if numbers else None,
-    "max": lambda numbers: float(max(numbers)) if numbers else None,
-    "avg": lambda numbers: math.fsum(numbers) / len(numbers) if numbers else None,
-    "sum": math.fsum,
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What measures tell of some numbers; without any, nothing is least, greatest or mean."""
+
+    count: int = 0
+    least: float | None = None
+    greatest: float | None = None
+    total: float = 0.0
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> Sums:
+        """Those of numbers."""
+        if not numbers:
+            return cls()
+        total = math.fsum(numbers)
+        return cls(len(numbers), float(min(numbers)), float(max(numbers)), total)
+
+    @property
+    def mean(self) -> float | None:
+        """Their average."""
+        return self.total / self.count if self.count else None
+
+
+MEASURES: Final[dict[str, Callable[[Sums], float | None]]] = {
+    "min": lambda sums: sums.least,
+    "max": lambda sums: sums.greatest,
+    "avg": lambda sums: sums.mean,
+    "sum": lambda sums: sums.total,
 }
 
 
-def stats(numbers: list[float], shown: KeyFormat) -> JsonObject:
+def stats(sums: Sums, shown: KeyFormat) -> JsonObject:
     """Count, least, greatest, mean and sum."""
-    parts = {name: MEASURES[name](numbers) for name in ("min", "max", "avg", "sum")}
+    parts = {name: value_of(sums) for name, value_of in MEASURES.items()}
     told: JsonObject = {}
     for name, value in parts.items():
         text = shown.told(value, f"{name}_as_string")
         told.update({key: _BARE.get(str(each), each) for key, each in text.items()})
-    return {"count": len(numbers), **parts, **(told if numbers else {})}
+    return {"count": sums.count, **parts, **(told if sums.count else {})}
 
 
 def percentile(numbers: Sequence[float], percent: float) -> float | None:
