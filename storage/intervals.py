@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from storage.aggregations import Dates
@@ -37,6 +38,31 @@ def starts_of(kind: Dates, moments: Sequence[int]) -> tuple[StartOf, list[float]
     if len(starts) > MAX_BUCKETS:
         raise malformed(f"The aggregations have more than {MAX_BUCKETS} buckets.")
     return start_of, list(starts)
+
+
+def spans_of(kind: Dates, first: int, last: int) -> list[tuple[float, float]] | None:
+    """Start and end of each interval from that of the first moment to that of the last; None
+    where there are too many, or clocks are changed in a way that intervals don't cover them."""
+    zone = read_zone(kind.zone)
+    if isinstance(kind.interval, str):
+        start_of = _calendar(kind.interval, zone)
+    elif zone is UTC:
+        start_of = _fixed(kind.interval, 0)
+    else:
+        return None
+    starts: list[int] = []
+    try:
+        for start in _between(kind.interval, zone, start_of(first), sys.maxsize):
+            starts.append(start)
+            if start > last:
+                break
+            if len(starts) > MAX_BUCKETS:
+                return None
+    except OverflowError:  # the end of the calendar
+        return None
+    spans = list(itertools.pairwise(starts))
+    is_whole = all(start_of(low) == low == start_of(high - 1) < high for low, high in spans)
+    return list(spans) if is_whole else None
 
 
 def _calendar(unit: str, zone: tzinfo) -> StartOf:

@@ -1,4 +1,4 @@
-"""The documents that aggregations are computed of, with the values that these look at."""
+"""The aggregations of a search: by SQL wherever it can, else over the values of what matches."""
 
 from __future__ import annotations
 
@@ -13,32 +13,22 @@ from router.envelope import Json, JsonObject
 from storage.aggregate import Aggregator
 from storage.aggregations import Aggregation, Values
 from storage.binding import ID, bind
-from storage.evaluate import FieldValues
 from storage.fields import Value
 from storage.projection import project
 from storage.query import Search
 from storage.sqlite.catalog import Collection
+from storage.sqlite.found import Counted
+from storage.sqlite.grouped import Grouped, IndivisibleError, is_divisible
 from storage.sqlite.matching import Matching
 from storage.sqlite.sides import UPDATED
-
-
-class Counted:
-    """One document."""
-
-    __slots__ = ("collection", "doc", "fields", "place")
-
-    def __init__(self, collection: Collection, doc: int, id: str) -> None:
-        self.collection = collection
-        self.doc = doc
-        self.place = (id, collection.index, collection.name)
-        self.fields: FieldValues = {}
 
 
 class Counting:
     """Computes the aggregations of one search over some collections.
 
-    Terms alone are counted along the index of their field; for all else the values of what
-    matches are read.
+    Terms alone are counted along the index of their field. Of one collection most others are
+    computed by SQL, in memory that doesn't grow with it; for the rest, and for several
+    collections, the values of what matches are read.
 
     Args:
         look: Called before each part of the work; what it raises ends it.
@@ -51,12 +41,17 @@ class Counting:
     ) -> None:
         self._collections = collections
         self._aggregations = search.aggregations
-        mappings = {(each.index, each.name): each.mapping for each in collections}
+        self._mappings = {(each.index, each.name): each.mapping for each in collections}
+        self._look = look
         tallies = [each for each in search.aggregations if _is_tally(each)]
         others = [each for each in search.aggregations if not _is_tally(each)]
-        self._tallying = Aggregator(tallies, mappings, self._shown)
-        self._aggregator = Aggregator(others, mappings, self._shown, look)
-        self._has_others = bool(others)
+        self._tallying = Aggregator(tallies, self._mappings, self._shown)
+        single = collections[0] if len(collections) == 1 else None
+        self._divided = [each for each in others if single and is_divisible(each, single)]
+        self._others = [each for each in others if each not in self._divided]
+        # What can't be computed of these collections is refused before the search begins.
+        self._aggregator = Aggregator(self._others, self._mappings, self._shown, look)
+        self._checked = Aggregator(self._divided, self._mappings, self._shown, look)
         self._matchings = [Matching(bind(search.query, each.mapping), each) for each in collections]
         self._connection: apsw.Connection | None = None
 
@@ -64,28 +59,50 @@ class Counting:
         """The results by name."""
         self._connection = connection
         found: list[Counted] = []
+        results: JsonObject = {}
         tallies: dict[str, Counter[Value]] = {
             each.name: Counter() for each in self._aggregations if _is_tally(each)
         }
         for collection, matching in zip(self._collections, self._matchings, strict=True):
-            matching.find(connection)
+            size = matching.find(connection)
             for each in self._aggregations:
                 if each.name in tallies and isinstance(each.kind, Values):
                     tally = tallies[each.name]
                     tally.update(_tally(connection, collection, matching, each.kind.field))
-            if self._has_others:
-                found += self._documents(connection, collection, matching)
-        results = self._aggregator.compute(found)
+            if self._others:
+                found += self._documents(connection, collection, matching, self._aggregator)
+            if self._divided:
+                results |= self._by_sql(connection, collection, matching, size)
+        results |= self._aggregator.compute(found)
         for each in self._aggregations:
             if each.name in tallies and isinstance(each.kind, Values):
                 results[each.name] = self._tallying.tallied(each.kind, tallies[each.name])
         return {each.name: results[each.name] for each in self._aggregations}
 
+    def _by_sql(
+        self, connection: apsw.Connection, collection: Collection, matching: Matching, size: int
+    ) -> JsonObject:
+        grouped = Grouped(collection, self._divided)
+        aggregator = Aggregator(
+            self._divided, self._mappings, self._shown, self._look, divider=grouped
+        )
+        try:
+            return aggregator.compute(grouped.all(connection, matching.where, size))
+        except IndivisibleError:
+            documents = self._documents(connection, collection, matching, self._checked)
+            return self._checked.compute([*documents])
+        finally:
+            grouped.forget()
+
     def _documents(
-        self, connection: apsw.Connection, collection: Collection, matching: Matching
+        self,
+        connection: apsw.Connection,
+        collection: Collection,
+        matching: Matching,
+        aggregator: Aggregator[Counted],
     ) -> Iterable[Counted]:
         documents = _matching(connection, collection, matching)
-        for path in self._aggregator.paths:
+        for path in aggregator.paths:
             _fill(connection, collection, documents, path)
         return documents.values()
 

@@ -1,0 +1,413 @@
+"""Documents divided among the buckets of aggregations by SQL, none of them held in memory.
+
+Who is in which bucket is a table of its own for each aggregation that has others within it;
+these are then computed for all its buckets at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as Named
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, cast
+
+import apsw
+
+from storage.aggregations import (
+    Aggregation,
+    Dates,
+    Filters,
+    Kind,
+    Measure,
+    Ranges,
+    Steps,
+    Values,
+)
+from storage.binding import ID, bind
+from storage.dividing import bounds_of, ranked
+from storage.fields import Value
+from storage.intervals import spans_of, starts_of
+from storage.measures import Sums
+from storage.sqlite.catalog import Collection
+from storage.sqlite.found import Counted
+from storage.sqlite.select import Condition
+from storage.sqlite.sides import UPDATED
+
+_Key: TypeAlias = Value
+_Groups: TypeAlias = dict[_Key, Sequence[Counted]]
+_MOST_QUERIES: Final = 200
+"""Queries of one `Filters`: SQLite takes expressions that are 1000 deep."""
+
+_KINDS: Final = (Measure, Values, Dates, Steps, Ranges, Filters)
+
+
+class IndivisibleError(Exception):
+    """These documents can't be divided in SQL; in Python they can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Documents of one bucket, of whom only the number is known here.
+
+    Attributes:
+        table: Where they are, with those of its neighbours; empty for all that match.
+        bucket: Which of them; None where nobody asks for more.
+    """
+
+    table: str
+    bucket: int | None
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is divided: `tables` and `where` of a SELECT over `d`, and in which bucket each row is.
+
+    Attributes:
+        key: Which of the new buckets it comes into.
+        repeats: Whether the same document may come more than once into one bucket.
+    """
+
+    tables: str
+    where: str
+    bucket: str
+    arguments: tuple[object, ...]
+    key: str = "d.value"
+    key_arguments: tuple[object, ...] = ()
+    repeats: bool = False
+
+
+def is_divisible(aggregation: Aggregation, collection: Collection) -> bool:
+    """Whether SQL can tell all that this aggregation and those within it want."""
+    kind = aggregation.kind
+    if not isinstance(kind, _KINDS):
+        return False
+    if isinstance(kind, Filters):
+        if len(kind.queries) > _MOST_QUERIES:
+            return False
+    else:
+        leaf = collection.mapping.leaf(kind.field)
+        if kind.field in (ID, UPDATED) or (leaf is not None and leaf.kind == "geo"):
+            return False
+    return all(is_divisible(each, collection) for each in aggregation.subs)
+
+
+class Grouped:
+    """Divides what matches in one collection; see `storage.dividing.Divider`.
+
+    Args:
+        aggregations: All that are to be computed of it.
+    """
+
+    def __init__(self, collection: Collection, aggregations: Iterable[Aggregation]) -> None:
+        self._collection = collection
+        self._number = collection.number
+        self._divided_further = {id(each.kind) for each in _every(aggregations) if each.subs}
+        self._connection: apsw.Connection
+        self._where = ""
+        self._tables = 0
+        self._groups: dict[tuple[str, int], dict[int, _Groups]] = {}
+        self._sums: dict[tuple[str, str], dict[int, Sums]] = {}
+        self._distinct: dict[tuple[str, str], dict[int, int]] = {}
+
+    def all(self, connection: apsw.Connection, where: str, size: int) -> Sequence[Counted]:
+        """The documents that match, to be divided on this connection.
+
+        Args:
+            where: The condition for them, over anything that has their number as `d.doc`.
+        """
+        self._connection, self._where = connection, where
+        return _members("", 0, size)
+
+    def forget(self) -> None:
+        """Remove the tables."""
+        for number in range(1, self._tables + 1):
+            for name in ("buckets", "keys", "spans"):
+                self._connection.execute(f"DROP TABLE IF EXISTS temp.{name}_{number}")
+        self._tables = 0
+
+    # -- dividing -----------------------------------------------------------------------------
+
+    def by_value(self, kind: Values, documents: Sequence[Counted]) -> Named[Value, Any]:
+        """See `Divider`."""
+
+        def divided(table: str) -> dict[int, _Groups]:
+            rows = self._rows(table, kind.field)
+            counts = self._counts(rows)
+            chosen = {parent: _chosen(kind, each) for parent, each in counts.items()}
+            return self._filled(kind, rows, counts, chosen)
+
+        return self._parts(kind, documents, divided)
+
+    def by_step(self, kind: Steps, documents: Sequence[Counted]) -> Named[float, Any]:
+        """See `Divider`."""
+
+        def divided(table: str) -> dict[int, _Groups]:
+            rows = self._rows(
+                table,
+                kind.field,
+                key="floor((CAST(d.value AS REAL) - ?) / ?)",
+                key_arguments=(kind.offset, kind.width),
+                repeats=True,
+            )
+            return self._filled(kind, rows, self._counts(rows))
+
+        return cast("Named[float, Any]", self._parts(kind, documents, divided))
+
+    def by_date(self, kind: Dates, documents: Sequence[Counted]) -> Named[float, Any]:
+        """See `Divider`. Raises: IndivisibleError."""
+
+        def divided(table: str) -> dict[int, _Groups]:
+            least, greatest = self._ends(table, kind.field)
+            spans = [] if least is None else spans_of(kind, least, greatest)
+            if spans is None:
+                raise IndivisibleError
+            by_position = self._in_spans(kind, table, kind.field, spans)
+            return {
+                parent: {spans[cast("int", at)][0]: group for at, group in groups.items()}
+                for parent, groups in by_position.items()
+            }
+
+        groups = cast("Named[float, Any]", self._parts(kind, documents, divided))
+        starts: list[float] = sorted(groups)
+        if not kind.least:
+            starts = starts_of(kind, [int(start) for start in starts])[1]
+        return {start: groups.get(start, []) for start in starts}
+
+    def by_span(self, kind: Ranges, documents: Sequence[Counted]) -> Sequence[Any]:
+        """See `Divider`."""
+
+        def divided(table: str) -> dict[int, _Groups]:
+            return self._in_spans(kind, table, kind.field, [*map(bounds_of, kind.spans)])
+
+        groups = self._parts(kind, documents, divided)
+        return [groups.get(at, []) for at in range(len(kind.spans))]
+
+    def by_query(self, kind: Filters, documents: Sequence[Counted]) -> Sequence[Any]:
+        """See `Divider`."""
+        conditions = self._conditions(kind)
+        groups = self._parts(
+            kind, documents, lambda table: self._in_conditions(kind, table, conditions)
+        )
+        return [groups.get(at, []) for at in range(len(conditions))]
+
+    # -- counting -----------------------------------------------------------------------------
+
+    def count(self, field: str, documents: Sequence[Counted]) -> int:
+        """See `Divider`."""
+        return self.sums(field, documents).count
+
+    def distinct(self, field: str, documents: Sequence[Counted]) -> int:
+        """See `Divider`."""
+        members = _of(documents)
+        if members is None or members.bucket is None:
+            return 0
+        known = self._distinct.get((members.table, field))
+        if known is None:
+            rows = self._rows(members.table, field)
+            known = dict(self._each_bucket(rows, "count(DISTINCT d.value)"))
+            self._distinct[members.table, field] = known
+        return known.get(members.bucket, 0)
+
+    def sums(self, field: str, documents: Sequence[Counted]) -> Sums:
+        """See `Divider`."""
+        members = _of(documents)
+        if members is None or members.bucket is None:
+            return Sums()
+        known = self._sums.get((members.table, field))
+        if known is None:
+            asked = "count(*), min(d.value), max(d.value), total(d.value)"
+            found = self._each_bucket(self._rows(members.table, field), asked)
+            known = {bucket: _sums(*parts) for bucket, *parts in found}
+            self._sums[members.table, field] = known
+        return known.get(members.bucket, Sums())
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _parts(
+        self,
+        kind: Kind,
+        documents: Sequence[Counted],
+        divided: Callable[[str], dict[int, _Groups]],
+    ) -> _Groups:
+        members = _of(documents)
+        if members is None or members.bucket is None:
+            return {}
+        at = (members.table, id(kind))
+        if at not in self._groups:
+            self._groups[at] = divided(members.table)
+        return self._groups[at].get(members.bucket, {})
+
+    def _rows(self, table: str, field: str, **more: Any) -> _Rows:
+        number = self._collection.fields.get(field, -1)
+        values = f"values_{self._number} AS d"
+        if not table:
+            return _Rows(values, f"d.field = ? AND {self._where}", "0", (number,), **more)
+        tables = f"{values} CROSS JOIN temp.{table} AS p"
+        return _Rows(tables, "d.field = ? AND p.doc = d.doc", "p.bucket", (number,), **more)
+
+    def _each_bucket(self, rows: _Rows, asked: str) -> Iterable[Any]:
+        sql = f"SELECT {rows.bucket}, {asked} FROM {rows.tables} WHERE {rows.where}"
+        grouped = "" if rows.bucket == "0" else " GROUP BY 1"
+        return self._connection.execute(sql + grouped, rows.arguments)
+
+    def _ends(self, table: str, field: str) -> tuple[Any, Any]:
+        rows = self._rows(table, field)
+        sql = f"SELECT min(d.value), max(d.value) FROM {rows.tables} WHERE {rows.where}"
+        found: Any = self._connection.execute(sql, rows.arguments).get
+        return found[0], found[1]
+
+    def _counts(self, rows: _Rows) -> dict[int, dict[_Key, int]]:
+        """How many documents come into each new bucket, by the old one and its key."""
+        counted = "count(DISTINCT d.doc)" if rows.repeats else "count(*)"
+        # Grouped by the key alone, rows are taken in the order of the index.
+        grouped = "2" if rows.bucket == "0" else "1, 2"
+        found: Iterable[Any] = self._connection.execute(
+            f"SELECT {rows.bucket}, {rows.key}, {counted} FROM {rows.tables}"
+            f" WHERE {rows.where} GROUP BY {grouped}",
+            (*rows.key_arguments, *rows.arguments),
+        )
+        counts: dict[int, dict[_Key, int]] = {}
+        for bucket, key, count in found:
+            counts.setdefault(bucket, {})[key] = count
+        return counts
+
+    def _filled(
+        self,
+        kind: Kind,
+        rows: _Rows,
+        counts: dict[int, dict[_Key, int]],
+        chosen: dict[int, Sequence[_Key]] | None = None,
+    ) -> dict[int, _Groups]:
+        """The new buckets; those chosen, which are all if nobody did, can be divided further."""
+        if id(kind) not in self._divided_further:
+            return _groups("", counts, {})
+        pairs = [(parent, key) for parent, keys in (chosen or counts).items() for key in keys]
+        buckets = {pair: bucket for bucket, pair in enumerate(pairs)}
+        table = self._table(buckets)
+        self._fill(table, rows)
+        return _groups(table, counts, buckets)
+
+    def _table(self, buckets: dict[tuple[int, _Key], int]) -> str:
+        self._tables += 1
+        at = self._tables
+        self._make(f"buckets_{at}", "doc INTEGER, bucket INTEGER, PRIMARY KEY (doc, bucket)")
+        self._make(f"keys_{at}", "parent, key, bucket, PRIMARY KEY (parent, key)")
+        rows = [(*pair, bucket) for pair, bucket in buckets.items()]
+        self._connection.executemany(f"INSERT INTO temp.keys_{at} VALUES (?, ?, ?)", rows)
+        return f"buckets_{at}"
+
+    def _make(self, name: str, columns: str) -> None:
+        # One may be left of a search that was ended.
+        self._connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+        self._connection.execute(f"CREATE TEMP TABLE {name} ({columns}) WITHOUT ROWID")
+
+    def _fill(self, table: str, rows: _Rows) -> None:
+        keys = table.replace("buckets", "keys")
+        # In the order of their numbers, or the table would be built all over the place.
+        self._connection.execute(
+            f"INSERT OR IGNORE INTO temp.{table} SELECT d.doc, k.bucket"
+            f" FROM {rows.tables} CROSS JOIN temp.{keys} AS k"
+            f" WHERE {rows.where} AND k.parent = {rows.bucket} AND k.key = {rows.key}"
+            " ORDER BY 1",
+            (*rows.arguments, *rows.key_arguments),
+        )
+
+    def _in_spans(
+        self, kind: Kind, table: str, field: str, spans: Sequence[tuple[float, float]]
+    ) -> dict[int, _Groups]:
+        """The documents with values in spans, by the position of these."""
+        self._tables += 1
+        name = f"spans_{self._tables}"
+        self._make(name, "at INTEGER PRIMARY KEY, low, high")
+        numbered = [(at, *span) for at, span in enumerate(spans)]
+        self._connection.executemany(f"INSERT INTO temp.{name} VALUES (?, ?, ?)", numbered)
+        plain = self._rows(table, field)
+        rows = _Rows(
+            f"temp.{name} AS s CROSS JOIN {plain.tables}",
+            f"{plain.where} AND d.value >= s.low AND d.value < s.high",
+            plain.bucket,
+            plain.arguments,
+            key="s.at",
+            repeats=True,
+        )
+        return self._filled(kind, rows, self._counts(rows))
+
+    def _conditions(self, kind: Filters) -> list[tuple[str, tuple[object, ...]]]:
+        bound = [bind(query, self._collection.mapping) for _, query in kind.queries]
+        each = [Condition(query, self._collection) for query in bound]
+        conditions = [(one.sql, tuple(one.arguments)) for one in each]
+        if kind.other is not None:
+            either = " OR ".join(f"({sql})" for sql, _ in conditions)
+            arguments = tuple(value for _, values in conditions for value in values)
+            conditions.append((f"({either}) IS NOT TRUE", arguments))
+        return conditions
+
+    def _in_conditions(
+        self, kind: Kind, table: str, conditions: Sequence[tuple[str, tuple[object, ...]]]
+    ) -> dict[int, _Groups]:
+        """The documents of conditions, by the position of these."""
+        counts: dict[int, dict[_Key, int]] = {}
+        every = []
+        for at, (condition, arguments) in enumerate(conditions):
+            documents = f"documents_{self._number} AS d"
+            rows = _Rows(documents, f"{self._where} AND ({condition})", "0", arguments, str(at))
+            if table:
+                tables = f"temp.{table} AS p CROSS JOIN {documents}"
+                where = f"d.doc = p.doc AND ({condition})"
+                rows = _Rows(tables, where, "p.bucket", arguments, str(at))
+            for bucket, count in self._each_bucket(rows, "count(*)"):
+                counts.setdefault(bucket, {})[at] = count
+            every.append(rows)
+        groups = self._filled(kind, every[0], counts)
+        if id(kind) in self._divided_further:
+            for rows in every[1:]:
+                self._fill(f"buckets_{self._tables}", rows)
+        return groups
+
+
+def _every(aggregations: Iterable[Aggregation]) -> Iterable[Aggregation]:
+    for each in aggregations:
+        yield each
+        yield from _every(each.subs)
+
+
+def _members(table: str, bucket: int | None, size: int) -> Sequence[Counted]:
+    # Aggregations look at how many there are, and give them back to be divided.
+    return cast("Sequence[Counted]", Members(table, bucket, size))
+
+
+def _of(documents: Sequence[Counted]) -> Members | None:
+    """None for an empty bucket that no document is in."""
+    found: object = documents
+    return found if isinstance(found, Members) else None
+
+
+def _sums(count: int, least: object, greatest: object, total: float) -> Sums:
+    if not isinstance(least, (int, float)) or not isinstance(greatest, (int, float)):
+        return Sums(count)  # of texts only the number is asked
+    return Sums(count, float(least), float(greatest), total)
+
+
+def _chosen(kind: Values, counts: dict[_Key, int]) -> Sequence[_Key]:
+    """The values whose buckets are looked into: those shown, or all that are to be sorted."""
+    kept = {key: range(count) for key, count in counts.items() if count >= kind.least}
+    if any(order.key not in ("_count", "_key") for order in kind.order):
+        return list(kept)
+    return ranked(kind.order, kept)[: kind.size]
+
+
+def _groups(
+    table: str,
+    counts: dict[int, dict[_Key, int]],
+    buckets: dict[tuple[int, _Key], int],
+) -> dict[int, _Groups]:
+    return {
+        parent: {
+            key: _members(table, buckets.get((parent, key)), size) for key, size in each.items()
+        }
+        for parent, each in counts.items()
+    }
