@@ -16,7 +16,7 @@ RUN_ARGS := $(if $(AUTO_PORT),--auto-port) $(ARGS)
 # As pip does with what it installs, so that no start compiles 300 files.
 PACKAGES := access console controllers examples protocols realtime router storage trivium
 BYTECODE := $(BIN)/python -m compileall -q $(PACKAGES)
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --retries 10 --timeout 60
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-header --no-strip-extras --quiet
 

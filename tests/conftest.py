@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import opensearch
+from tests.support import opensearch, server
 
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
 MEMORY = Path("/dev/shm")  # a mount, not a folder whose names can be guessed
@@ -24,7 +24,19 @@ settings.register_profile("steady", settings.get_profile("searching"), derandomi
 settings.load_profile("steady")
 
 
+LOG_BYTES = 6_000
+OURS = "127.0.0.1,localhost,.example"
+
+
 def pytest_configure() -> None:
+    """Set what holds for every program that tests start."""
+    # Where a proxy leads to the world, it doesn't lead back to this machine.
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), OURS)))
+    _store_in_memory()
+
+
+def _store_in_memory() -> None:
     """Keep what tests store in memory where there is room, unless TMPDIR says where.
 
     Most of the time went into waiting for the disk. What a kill leaves is the same there, and
@@ -46,6 +58,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the routers logged that were started last."""
+    report = yield
+    if report.failed:
+        for log in filter(Path.is_file, server.recent):
+            told = log.read_bytes()[-LOG_BYTES:].decode(errors="replace")
+            report.sections.append((f"log of a router: {log}", told))
+    return report
 
 
 @pytest.fixture(scope="session", name="opensearch")

@@ -93,7 +93,7 @@ class TestAdmin:
             while prompt not in shown:
                 shown += os.read(ours, 1_024)
             os.write(ours, f"{PASSWORD}\n".encode())
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
         os.close(ours)
         assert PASSWORD.encode() not in shown
 

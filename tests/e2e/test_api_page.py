@@ -19,7 +19,7 @@ def test_an_action_is_found_and_sent_by_the_page(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         command = ["node", "api_page.mjs", server.url, str(tmp_path / "profile"), str(chromium)]
         ran = subprocess.run(
-            command, cwd=ROOT / "tests" / "node", capture_output=True, timeout=120, check=False
+            command, cwd=ROOT / "tests" / "node", capture_output=True, timeout=300, check=False
         )
     assert ran.returncode == 0, ran.stderr.decode()
     seen = json.loads(ran.stdout)

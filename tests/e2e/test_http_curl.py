@@ -28,7 +28,7 @@ async def curl(house: House, path: str, *options: str, stdin: bytes = b"") -> st
         "curl",
         "-sS",
         "--max-time",
-        "20",
+        "90",
         *options,
         f"http://localhost:{house.port}{path}",
         stdin=asyncio.subprocess.PIPE,

@@ -197,9 +197,9 @@ class TestSize:
 class TestTime:
     SETTINGS = Settings(
         http=HttpSettings(
-            header_timeout_s=0.2,
-            body_timeout_s=0.2,
-            keepalive_timeout_s=0.3,
+            header_timeout_s=1,
+            body_timeout_s=1,
+            keepalive_timeout_s=1.2,
             write_timeout_s=0.2,
         )
     )

@@ -392,7 +392,7 @@ class TestConnections:
         assert (await idle.ask(get("/_now"))).status == 200
         await busy.send(get("/_/test/hold"))
         await house.gate.reached.wait()
-        stopping = asyncio.create_task(house.listener.stop(5))
+        stopping = asyncio.create_task(house.listener.stop(60))
         assert await idle.read_rest() == b""
         house.gate.opened.set()
         answer = await busy.read()

@@ -72,7 +72,7 @@ async def test_asset_update_over_websocket(server: Server, offered: str | None) 
         await socket.send(UPDATE)
         answers: dict[str, dict[str, Any]] = {}
         for _ in range(2):
-            answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            answer = json.loads(await asyncio.wait_for(socket.recv(), 60))
             answers[answer["room"]] = answer
     checked = answers["22329f10-5dd0-4d0e-8c51-8b3f5d3f1a01"]
     assert checked["result"] == {"valid": True, "kuid": "-1", "expiresAt": -1}
@@ -108,7 +108,7 @@ async def test_arguments_typed_as_text(server: Server) -> None:
     frame = {**json.loads(UPDATE), "retryOnConflict": "3", "refresh": "wait_for"}
     async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as socket:
         await socket.send(json.dumps(frame))
-        answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        answer = json.loads(await asyncio.wait_for(socket.recv(), 60))
     assert answer["status"] == 200
 
 
@@ -192,7 +192,7 @@ async def _told(
     await socket.send(frame if jwt is None else json.dumps(asked))
     answer: dict[str, Any] = {}
     while answer.get("room") != asked["requestId"]:
-        answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        answer = json.loads(await asyncio.wait_for(socket.recv(), 60))
     return answer
 
 
@@ -205,7 +205,7 @@ async def _ask(
     if body:
         lines.append(f"Content-Length: {len(body)}")
     writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     await writer.wait_closed()
     parsed: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])

@@ -29,7 +29,7 @@ async def run(program: str, *arguments: str, flags: tuple[str, ...] = ()) -> dic
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "NODE_ENV": "production"},
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(), 240)
     except TimeoutError:
         process.kill()
         await process.wait()

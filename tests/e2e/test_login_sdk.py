@@ -10,6 +10,7 @@ import pytest
 from router.settings import ServerSettings
 from tests.e2e.test_realtime_clients import NODE, until
 from tests.support.fleet import fleet_settings
+from tests.support.ports import lasting_port
 from trivium import App
 from trivium.server import running
 
@@ -71,9 +72,10 @@ AUTH = str(NODE / "auth_program.mjs")
     "flags", [(), ("--experimental-websocket",)], ids=["websocket", "browser-websocket"]
 )
 async def test_over_websocket_and_through_a_restart(flags: tuple[str, ...], tmp_path: Path) -> None:
-    settings = fleet_settings(tmp_path)
-    async with running(App(), settings) as server:
-        port = server.port
+    # The same again after the restart, so none that others may get meanwhile.
+    port = lasting_port()
+    settings = fleet_settings(tmp_path).model_copy(update={"server": ServerSettings(port=port)})
+    async with running(App(), settings):
         node = await program(*flags, AUTH, "ws", str(port))
         try:
             said = await until(node, "ready to be cut")
@@ -84,10 +86,9 @@ async def test_over_websocket_and_through_a_restart(flags: tuple[str, ...], tmp_
     try:
         node.stdin.write(b"go\n")
         said |= await until(node, "ready to go on")
-        again = settings.model_copy(update={"server": ServerSettings(port=port)})
-        async with running(App(), again):
+        async with running(App(), settings):
             said |= await until(node, "done")
-            await asyncio.wait_for(node.wait(), 20)
+            await asyncio.wait_for(node.wait(), 120)
     finally:
         await ended(node)
     assert node.returncode == 0
@@ -99,7 +100,7 @@ async def test_over_http(tmp_path: Path) -> None:
         node = await program(AUTH, "http", str(server.port))
         try:
             said = await until(node, "done")
-            await asyncio.wait_for(node.wait(), 20)
+            await asyncio.wait_for(node.wait(), 120)
         finally:
             await ended(node)
     assert node.returncode == 0

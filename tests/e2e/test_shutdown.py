@@ -33,12 +33,13 @@ def test_what_is_at_work_is_finished_first(tmp_path: Path) -> None:
     app = tmp_path / "slow.py"
     app.write_text(SLOW_APP)
     said: list[Any] = []
-    with serving(tmp_path, app=app) as server:
+    patient = {"TRIVIUM__SERVER__STOP_TIMEOUT_S": "600"}
+    with serving(tmp_path, app=app, environment=patient) as server:
         slow = threading.Thread(target=lambda: said.append(get(f"{server.url}/_/slow/wait")))
         slow.start()
         wait_for((tmp_path / "begun").exists)
         asked = urllib.request.Request(f"{server.url}/admin/_shutdown/", method="POST")
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(asked, timeout=STOP_BOUND_S) as answer:
             assert json.load(answer)["status"] == 200
         wait_for(lambda: any(line["event"] == "stopping" for line in server.lines()))
         assert server.process.poll() is None

@@ -221,7 +221,7 @@ class TestStrangers:
         self, authority: TestAuthority, first: bytes
     ) -> None:
         async with (
-            serving(authority, tls__handshake_timeout_s=0.3) as server,
+            serving(authority, tls__handshake_timeout_s=1.5) as server,
             Stranger(server.port) as stranger,
         ):
             if first:

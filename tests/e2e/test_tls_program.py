@@ -17,7 +17,7 @@ from tests.support.certificates import Issued, TestAuthority
 from tests.support.program import trivium
 from tests.support.raw_http import get
 
-BOUND_S = 20.0
+BOUND_S = 90.0
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ async def test_each_mistake_has_its_own_refusal() -> None:
 
         async def ask(request: Any) -> Any:
             await socket.send(json.dumps(request))
-            return json.loads(await asyncio.wait_for(socket.recv(), 10))
+            return json.loads(await asyncio.wait_for(socket.recv(), 60))
 
         token = (await ask(login(ROOT)))["result"]["jwt"]
         for request, expected in asks():

@@ -31,7 +31,10 @@ def run(*words: str, folder: Path = ROOT) -> str:
 def wheel(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     # A copy, so that nothing left over from another build gets in.
-    left_out = shutil.ignore_patterns(".*", "node_modules", "build", "dist", "data", "*.egg-info")
+    # Tests beside these write byte code, which is there and gone in a moment.
+    left_out = shutil.ignore_patterns(
+        ".*", "__pycache__", "node_modules", "build", "dist", "data", "*.egg-info"
+    )
     source = shutil.copytree(ROOT, folder / "source", ignore=left_out)
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
     run(*build, "--outdir", str(folder), folder=source)
@@ -98,6 +101,6 @@ class TestWheel:
         program, without_source = [str(programs / "trivium")], {"PYTHONPATH": ""}
         with (
             serving(tmp_path, program=program, environment=without_source) as server,
-            urllib.request.urlopen(f"{server.url}/_ready", timeout=30) as answer,
+            urllib.request.urlopen(f"{server.url}/_ready", timeout=120) as answer,
         ):
             assert json.load(answer)["status"] == 200

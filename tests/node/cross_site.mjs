@@ -21,8 +21,9 @@ const held = (await context.cookies()).filter(({ name }) => name === "authToken"
 await tab.goto(page);
 const read = await tab.evaluate(async ({ url, bodies }) => {
   const told = [];
-  const bound = (promise) => Promise.race([promise, new Promise((end) => setTimeout(end, 3000, "no end"))]);
-  const tell = (promise) => bound(promise).then((text) => told.push(String(text)), (error) => told.push(String(error)));
+  const bound = (promise, ms = 3000) => Promise.race([promise, new Promise((end) => setTimeout(end, ms, "no end"))]);
+  // What is fetched has an end, one way or the other.
+  const tell = (promise) => bound(promise, 60000).then((text) => told.push(String(text)), (error) => told.push(String(error)));
   const loaded = (element) => bound(new Promise((end) => {
     element.onload = element.onerror = end;
     document.body.append(element);

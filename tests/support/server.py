@@ -12,12 +12,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+
+recent: deque[Path] = deque(maxlen=3)
+"""The logs of the programs that were started last, for who wants to know why a test failed."""
 
 START_BOUND_S = 120.0
 STOP_BOUND_S = 90.0
@@ -93,6 +97,7 @@ def start(
     log = folder / f"serve-{time.monotonic_ns()}.log"
     command = [*program, "serve", "--port", "0", "--mqtt-port", "0"]
     command += ["--data", str(data)] + (["--app", str(app)] if app else []) + list(arguments)
+    recent.append(log)
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             command,

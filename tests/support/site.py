@@ -15,7 +15,7 @@ from typing import Any
 
 NODE = Path(__file__).parent.parent / "node"
 BUNDLE = NODE / "node_modules" / "kuzzle-sdk" / "dist" / "kuzzle.js"
-BOUND_S = 120.0
+BOUND_S = 300.0
 
 
 class _Quiet(SimpleHTTPRequestHandler):
