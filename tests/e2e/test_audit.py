@@ -117,7 +117,7 @@ def audited_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     with serving(folder, environment=EVERYTHING) as server:
         for _ in range(10):
             urllib.request.urlopen(f"{server.url}/_now", timeout=BOUND_S).close()
-    (head,) = heads(server)
+    *_, head = heads(server)
     return folder, head
 
 

@@ -1,12 +1,8 @@
 // Opens the page of the API in Chromium, looks an action up and sends it. Tells what it saw.
-import { chromium } from "playwright-core";
+import { launched } from "./chromium.mjs";
 
-const [, , url, profile, executablePath] = process.argv;
-const flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run " +
-  "--disable-background-networking --disable-component-update --disable-sync";
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath, headless: true, args: flags.split(" "),
-});
+const [, , url, profile, executable] = process.argv;
+const context = await launched(profile, executable);
 const page = await context.newPage();
 const faults = [];
 page.on("pageerror", (error) => faults.push(error.message));
