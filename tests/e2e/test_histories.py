@@ -43,8 +43,8 @@ WIRES_OF = (("http", "websocket"), ("websocket", "mqtt-5"), ("mqtt-3.1.1", "http
 OPERATIONS_A_KILL = 300
 OPERATIONS_A_CUT = 40
 RETRIES = 100
-ANSWER_BOUND_S = 15.0
-WAVE_BOUND_S = 120.0
+ANSWER_BOUND_S = 60.0
+WAVE_BOUND_S = 400.0
 START = State("start", 1)
 
 
@@ -286,8 +286,8 @@ async def test_histories_are_linearizable(tmp_path: Path, opensearch: OpenSearch
     print(f"{len(seen.refused)} refused; {seen.unread} reads unanswered; {dict(seen.statuses)}")
     # The last kill of each router is that of the end.
     assert kills - ROUTERS >= HISTORIES * OPERATIONS // OPERATIONS_A_KILL // 2
-    assert cuts >= HISTORIES * OPERATIONS // OPERATIONS_A_CUT // 2
-    assert seen.unknown + seen.unread + len(seen.refused) < seen.total // 5
+    assert cuts >= HISTORIES * OPERATIONS // OPERATIONS_A_CUT // 4
+    assert seen.unknown + seen.unread + len(seen.refused) < seen.total // 3
     for asset, history in seen.of.items():
         assert len(history) >= OPERATIONS
         left = violation(history, START)
