@@ -138,7 +138,6 @@ def asking(operation: Any, ask: Callable[[Any, bool], None], seconds: float) -> 
 
     @settings(
         max_examples=3,
-        derandomize=not SECONDS,
         deadline=None,
         database=None,
         derandomize="TRIVIUM_FUZZ_SECONDS" not in os.environ,
