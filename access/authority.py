@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from access import api_keys, standard, tokens
 from access.api_keys import ApiKeys
@@ -41,8 +42,7 @@ class Caller(User, frozen=True):
     session: Session | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Papers:
+class Papers(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller can show: tokens, API keys, cookies, a name and password."""
 
     sessions: Sessions

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import structlog
 
 from access.api_keys import ApiKeys
@@ -32,8 +32,7 @@ _SWEEP_S: Final = 600.0
 _log: Final = structlog.get_logger("trivium.access")
 
 
-@dataclass(frozen=True, slots=True)
-class Entrance:
+class Entrance(msgspec.Struct, frozen=True):
     """Tokens, API keys, cookies and passwords, and whom they let in."""
 
     private: Storage

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+import msgspec
 
 from access.directory import Directory
 from access.places import INDEX, Kind
@@ -21,8 +22,7 @@ RETRIES: Final = 10
 _WORDS: Final[dict[Kind, str]] = {"users": "user", "profiles": "profile", "roles": "role"}
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
+class Keeping(msgspec.Struct, frozen=True):
     """One kind of document. Writes count from the next request (`Directory.learn`)."""
 
     private: Storage

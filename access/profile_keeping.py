@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from access import profiles, standard
 from access.directory import Directory, every, profile_ids_of
@@ -15,8 +15,7 @@ from storage.contract import Author, Document, Storage
 from storage.query import Search, Terms
 
 
-@dataclass(frozen=True, slots=True)
-class Profiles:
+class Profiles(msgspec.Struct, frozen=True):
     """All profiles.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from access.credentials import Credentials
 from access.directory import Directory
@@ -14,8 +14,7 @@ from access.users import Users
 from storage.contract import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(msgspec.Struct, frozen=True):
     """Users with their credentials, profiles, roles, and what follows from them."""
 
     directory: Directory

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from access import roles, standard
 from access.directory import Directory
@@ -17,8 +18,7 @@ Known: TypeAlias = Callable[[], Mapping[str, Collection[str]]]
 """Tells the actions of each controller; asked anew each time, as the application adds some."""
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(msgspec.Struct, frozen=True):
     """All roles."""
 
     keeping: Keeping

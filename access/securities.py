@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
+
+import msgspec
 
 from access import profiles, roles, standard
 from access.directory import every
@@ -36,8 +37,7 @@ class Description(NamedTuple):
     users: Mapping[str, JsonObject]
 
 
-@dataclass(frozen=True, slots=True)
-class Securities:
+class Securities(msgspec.Struct, frozen=True):
     """Changes the whole register."""
 
     register: Register

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
 
 from access import first_admin, standard
 from access.credentials import STRATEGY, Credentials
@@ -32,8 +33,7 @@ class NewUser(NamedTuple):
     author: Author
 
 
-@dataclass(frozen=True, slots=True)
-class Users:
+class Users(msgspec.Struct, frozen=True):
     """All users.
 
     Attributes:
@@ -43,7 +43,7 @@ class Users:
     keeping: Keeping
     directory: Directory
     credentials: Credentials
-    farewells: list[Farewell] = field(default_factory=list)
+    farewells: list[Farewell] = msgspec.field(default_factory=list)
 
     async def create(self, user: NewUser, *, as_first_admin: bool = False) -> Document:
         """Create a user with credentials, or neither.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from access.api_keys import Order
 from access.authority import Authority, Papers
@@ -38,8 +39,7 @@ _MISSING: Final = ("services.storage.not_found",)
 WhoseKey = Callable[[Request], Awaitable[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKeyActions:
+class ApiKeyActions(msgspec.Struct, frozen=True):
     """Makes, lists and deletes API keys; ends the tokens of a user."""
 
     authority: Authority

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -32,8 +31,7 @@ _STRICT: Final = "api.process.incomplete_multiple_request"
 _STATUS: Final = {"index": 200, "create": 201, "update": 200, "delete": 200}
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk:
+class Bulk(msgspec.Struct, frozen=True):
     """Low-level writes. `write` and `mWrite` store contents as they are, stamp included."""
 
     storage: Storage

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+import msgspec
 
 from router import places
 from router.actions import Action, Route
 from router.envelope import Json, JsonObject, Request
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(msgspec.Struct, frozen=True):
     """Tells of this router; those that share its store don't know of each other.
 
     Attributes:
@@ -22,7 +22,7 @@ class Cluster:
 
     node: str
     address: str
-    born_s: float = field(default_factory=time.time)
+    born_s: float = msgspec.field(default_factory=time.time)
 
     async def status(self, _: Request) -> Json:
         """The nodes, and what became of them."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers import arguments
 from controllers.arguments import NAMED
@@ -35,8 +36,7 @@ MAPPING_ERRORS: Final = (
 _TYPES: Final = ("all", "stored", "realtime")
 
 
-@dataclass(frozen=True, slots=True)
-class Collections:
+class Collections(msgspec.Struct, frozen=True):
     """Creates, describes, lists and removes collections."""
 
     storage: Storage

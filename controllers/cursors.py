@@ -6,8 +6,9 @@ import asyncio
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from controllers.searches import shown
 from router.actions import Action, Argument, Route
@@ -32,15 +33,14 @@ _DURATION: Final = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) *(ms|s|m|h|d)?", re.ASC
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, None: 0.001}
 
 
-@dataclass(slots=True)
-class Cursor:
+class Cursor(msgspec.Struct):
     """One open scroll of one user."""
 
     owner: str
     targets: Sequence[Place]
     scroll: Scroll
     ending: asyncio.TimerHandle
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
 class Cursors:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers import arguments, cursors, searches
 from controllers.arguments import INVALID, NAMED, WRITTEN
@@ -34,8 +35,7 @@ _WRITE: Final = (arguments.REFRESH, arguments.SILENT)
 _CONTENT: Final = "`{_id, _version, _source}`"
 
 
-@dataclass(frozen=True, slots=True)
-class Documents:
+class Documents(msgspec.Struct, frozen=True):
     """Reads and writes documents of any collection.
 
     The order in which arguments are read is the peer's, so that a request with several

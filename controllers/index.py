@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from controllers import arguments
 from controllers.arguments import NAMED
@@ -17,8 +17,7 @@ from router.ports import Authority
 from storage.contract import Storage, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Indexes:
+class Indexes(msgspec.Struct, frozen=True):
     """Creates, lists and removes indexes."""
 
     storage: Storage

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers import arguments
 from controllers.arguments import INVALID
@@ -62,8 +63,7 @@ _LISTEN_ERRORS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Realtime:
+class Realtime(msgspec.Struct, frozen=True):
     """Lets clients listen to what happens to documents, and tell each other things."""
 
     storage: Storage

@@ -8,8 +8,9 @@ import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from router import places
 from router.actions import Action, Argument, Route
@@ -24,8 +25,7 @@ _UNTOLD: Final = {"access", "logins"}
 """Tables of the settings that are for the operator alone; the peer leaves out its `security`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Server(msgspec.Struct, frozen=True, kw_only=True):
     """Answers for the router as a whole.
 
     Attributes:
@@ -41,7 +41,7 @@ class Server:
     has_admin: Callable[[], Awaitable[bool]]
     node: str
     version: str
-    started: float = field(default_factory=time.monotonic)
+    started: float = msgspec.field(default_factory=time.monotonic)
 
     async def now(self, _: Request) -> Json:
         """The time."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
+
+import msgspec
 
 from realtime.rooms import Rooms
 from router import places
@@ -34,8 +35,7 @@ class Load(Protocol):
         """Open connections by wire (`http`, `websocket`, `mqtt`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerCounts:
+class ServerCounts(msgspec.Struct, frozen=True):
     """Tells what this node is doing, and what it did in the last intervals."""
 
     load: Load

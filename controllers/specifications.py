@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers import arguments, searches
 from controllers.arguments import NAMED
@@ -28,8 +29,7 @@ _PARTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SpecificationActions:
+class SpecificationActions(msgspec.Struct, frozen=True):
     """Stores, shows and tries out what documents are checked by."""
 
     storage: Storage

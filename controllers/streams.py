@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from controllers import arguments, embedded
 from controllers.realtime import CHOICE, Realtime, choice
@@ -17,8 +18,7 @@ from router.envelope import Json, JsonObject, Reply, Request, Stream
 from router.errors import RouterError
 
 
-@dataclass(frozen=True, slots=True)
-class Streams:
+class Streams(msgspec.Struct, frozen=True):
     """Subscriptions over HTTP.
 
     Attributes:

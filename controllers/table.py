@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from access.entrance import Entrance
 from access.register import Register
@@ -53,8 +54,7 @@ from router.statistics import Statistics
 from storage.contract import Storage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What the controllers work with.
 
     Attributes:

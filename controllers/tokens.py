@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from access import cookies
 from access.authority import Authority, Caller, Papers
@@ -29,8 +30,7 @@ _TTL_ERRORS: Final = ("api.assert.invalid_argument", "security.token.ttl_exceede
 _COOKIE_ERRORS: Final = ("security.cookie.unsupported",)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenActions:
+class TokenActions(msgspec.Struct, frozen=True):
     """Logs in and out, renews, gives out and checks tokens."""
 
     authority: Authority

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,8 +18,7 @@ _PAUSE_S: Final = 0.0
 _EXACT: Final = ("kuid", "controller", "action", "id", "outcome")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which entries; None asks for any.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from controllers import bulk, bulk_lines, collection
 from controllers.bulk_lines import Line
@@ -46,8 +47,7 @@ class _Loaded(NamedTuple):
     lines: list[Line]
 
 
-@dataclass(frozen=True, slots=True)
-class Loading:
+class Loading(msgspec.Struct, frozen=True):
     """Loads what the body describes, by index and collection."""
 
     storage: Storage

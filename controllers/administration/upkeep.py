@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from controllers.administration.dumps import Dumps
 from controllers.administration.locks import Locks
@@ -26,8 +27,7 @@ _CACHES: Final = (_INTERNAL, "memoryStorage")
 Forget = Callable[[], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upkeep:
+class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
     """Acts on the router as a whole.
 
     Attributes:
@@ -43,7 +43,7 @@ class Upkeep:
     forget: Forget
     describe: Callable[[], JsonObject]
     leaving: asyncio.Event
-    locks: Locks = field(default_factory=Locks)
+    locks: Locks = msgspec.field(default_factory=Locks)
 
     async def refresh_index_cache(self, _: Request) -> Reply:
         """Look at what others who share the store did."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from router import places
 from router.actions import Action, ActionTable, Argument, Route
@@ -17,8 +18,7 @@ _SCOPES: Final = ("kuzzle", "app")
 _FORMAT: Final = Argument("format", "string", "`json`, the default, or `yaml`.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiDocuments:
+class ApiDocuments(msgspec.Struct, frozen=True, kw_only=True):
     """Writes the documents when they are first asked for; the table is complete by then.
 
     Attributes:
@@ -29,7 +29,7 @@ class ApiDocuments:
     natives: Collection[str]
     mqtt: MqttSettings
     version: str
-    _made: dict[str, JsonObject] = field(default_factory=dict)
+    _made: dict[str, JsonObject] = msgspec.field(default_factory=dict)
 
     async def openapi(self, request: Request) -> Reply:
         """The HTTP routes as OpenAPI 3.1; those of the application's own actions by `scope`."""

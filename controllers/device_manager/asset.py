@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers import arguments, searches
 from controllers.device_manager import asset_actions
@@ -20,8 +21,7 @@ from router.settings import DocumentSettings
 _TYPE: Final = Argument("type", "string", "First part of the id.", place="body")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssetController:
+class AssetController(msgspec.Struct, frozen=True, kw_only=True):
     """Assets as the documentation describes them."""
 
     form: Form

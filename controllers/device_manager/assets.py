@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from controllers import arguments
 from controllers.device_manager import asset_actions
@@ -18,8 +18,7 @@ from router.settings import DocumentSettings
 from storage.contract import Document, Written
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssetsController:
+class AssetsController(msgspec.Struct, frozen=True, kw_only=True):
     """Assets as the plugin's current version serves them: only metadata can be written."""
 
     form: Form

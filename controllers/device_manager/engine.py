@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers.arguments import NAMED
 from controllers.device_manager.engines import COLLECTIONS, CONFIG, Engines
@@ -20,8 +21,7 @@ _GROUP: Final = Argument("group", "string", "Whose models the engine sees; defau
 _PATH: Final = "/_/device-manager/engine/:index"
 
 
-@dataclass(frozen=True, slots=True)
-class EngineController:
+class EngineController(msgspec.Struct, frozen=True):
     """Creates, brings up to date, lists and removes engines."""
 
     engines: Engines

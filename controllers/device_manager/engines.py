@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from controllers.device_manager import mappings
 from controllers.device_manager.models import COMMONS, Models
@@ -32,10 +33,9 @@ _TRUSTED_S: Final = 5.0
 """How long a declaration counts as read: a router that shares the store may change it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     group: str
-    read_at: float = field(default_factory=time.monotonic)
+    read_at: float = msgspec.field(default_factory=time.monotonic)
 
     @property
     def is_trusted(self) -> bool:

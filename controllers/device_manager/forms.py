@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers.device_manager.engines import ASSETS
 from controllers.writes import key_of
@@ -22,8 +23,7 @@ _SHARED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 """Verb and path, behind `assets`, of the actions that both forms have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """One form: its controller, and the argument that names the engine.
 
     Attributes:

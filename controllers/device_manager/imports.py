@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from controllers.device_manager import rows
 from controllers.device_manager.engines import ASSETS, Engines
@@ -17,8 +18,7 @@ from router.errors import RouterError
 from storage.contract import Author, Storage, Write
 
 
-@dataclass(slots=True)
-class _Outcome:
+class _Outcome(msgspec.Struct):
     successes: list[Json]
     errors: list[Json]
 
@@ -34,8 +34,7 @@ class _Outcome:
         self.errors.append(entry)
 
 
-@dataclass(frozen=True, slots=True)
-class Imports:
+class Imports(msgspec.Struct, frozen=True):
     """Turns CSV text into assets of an engine.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from router.envelope import Json, JsonObject
 
@@ -26,16 +27,14 @@ MEASURES: Final[Mapping[str, JsonObject]] = {
 """Mappings of the values of the built-in measure types."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True):
     """A named place for measures of one type."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssetModel:
+class AssetModel(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of asset.
 
     Attributes:
@@ -48,10 +47,10 @@ class AssetModel:
 
     model: str
     engine_group: str = COMMONS
-    metadata_mappings: JsonObject = field(default_factory=dict)
-    default_metadata: JsonObject = field(default_factory=dict)
+    metadata_mappings: JsonObject = msgspec.field(default_factory=dict)
+    default_metadata: JsonObject = msgspec.field(default_factory=dict)
     measures: tuple[Slot, ...] = ()
-    locales: JsonObject = field(default_factory=dict)
+    locales: JsonObject = msgspec.field(default_factory=dict)
 
     def fresh(self, metadata: JsonObject) -> JsonObject:
         """The metadata of a new asset: every declared key, the defaults, the caller's own.

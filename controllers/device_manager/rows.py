@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers.cells import Convert, converter
 from router.envelope import Json, JsonObject
@@ -17,8 +18,7 @@ _DELIMITERS: Final = ",;\t"
 _PREFIX: Final = "metadata."
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One asset. `id` and `type` are None where the row has none."""
 
     line: int
@@ -29,16 +29,14 @@ class Row:
     metadata: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
+class BadRow(msgspec.Struct, frozen=True):
     """One row that is no asset, and why."""
 
     line: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(msgspec.Struct, frozen=True):
     name: str
     path: tuple[str, ...]
     convert: Convert

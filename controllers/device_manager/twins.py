@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers.device_manager.engines import ASSETS, Engines
 from controllers.device_manager.models import AssetModel
@@ -20,8 +21,7 @@ AFTER: Final = "device-manager:asset:update:after"
 _ENGINE_GONE: Final = ("services.storage.unknown_index", "services.storage.unknown_collection")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One update as it was asked for.
 
     Attributes:
@@ -37,8 +37,7 @@ class Change:
     check: Callable[[JsonObject], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(msgspec.Struct, frozen=True):
     """One new asset as it was asked for: id and whole content."""
 
     engine: str
@@ -47,8 +46,7 @@ class Birth:
     refresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Twins:
+class Twins(msgspec.Struct, frozen=True):
     """Reads and writes the assets of engines and runs their named pipes."""
 
     storage: Storage

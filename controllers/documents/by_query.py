@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -39,8 +38,7 @@ _ERRORS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentsByQuery:
+class DocumentsByQuery(msgspec.Struct, frozen=True):
     """Deletes and updates what matches, none of it if that is too much for one request.
 
     A document is written as it was found: where it has changed since, it is looked for again,

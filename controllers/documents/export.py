@@ -6,10 +6,10 @@ import contextlib
 import csv
 import io
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from controllers import arguments
@@ -39,8 +39,7 @@ class Form(NamedTuple):
     encode: Encode
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(msgspec.Struct, frozen=True):
     """Streams documents in the order of their ids, a page in memory at a time."""
 
     storage: Storage

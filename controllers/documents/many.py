@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+import msgspec
 
 from controllers import arguments
 from controllers.arguments import NAMED
@@ -37,8 +38,7 @@ _ERRORS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How one of the actions writes its documents.
 
     Attributes:
@@ -148,8 +148,7 @@ _PLANS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ManyDocuments:
+class ManyDocuments(msgspec.Struct, frozen=True):
     """Reads and writes documents of one collection, many at a time."""
 
     storage: Storage

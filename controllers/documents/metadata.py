@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers.writes import author, is_repeat
 from router.envelope import Json, JsonObject, Request
@@ -18,8 +19,7 @@ _TIMES: Final = ("createdAt", "updatedAt")
 """The store's own: in the order of the writes, and never going back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(msgspec.Struct, frozen=True):
     """Asks the pipes of the event."""
 
     events: Events

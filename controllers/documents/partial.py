@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from controllers import arguments
 from controllers.arguments import NAMED, WRITTEN
@@ -21,8 +22,7 @@ _DOCUMENT: Final = (arguments.INDEX, arguments.COLLECTION, arguments.ID)
 _FLAGS: Final = (arguments.REFRESH, arguments.SILENT, arguments.SOURCE)
 
 
-@dataclass(frozen=True, slots=True)
-class PartialDocuments:
+class PartialDocuments(msgspec.Struct, frozen=True):
     """Merges into documents, and takes fields out of them."""
 
     storage: Storage

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from access.securities import Description, OnExisting, Securities
 from controllers.administration.locks import Locks
@@ -22,12 +23,11 @@ _ON_EXISTING: Final[Mapping[str, OnExisting]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SecuritiesController:
+class SecuritiesController(msgspec.Struct, frozen=True):
     """Loads and resets."""
 
     securities: Securities
-    locks: Locks = field(default_factory=Locks)
+    locks: Locks = msgspec.field(default_factory=Locks)
 
     async def load(self, request: Request) -> Json:
         """Create what the body describes."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from access.credentials import FIELDS, STRATEGY, Credentials
 from access.users import Users
@@ -36,8 +37,7 @@ UNKNOWN: Final = (*asked.READ, "security.credentials.unknown_strategy")
 _OF_USER: Final = (STRATEGY_ARGUMENT, asked.ID)
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialController:
+class CredentialController(msgspec.Struct, frozen=True):
     """Creates, checks, changes, finds and deletes what users log in with."""
 
     credentials: Credentials

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from access.keeping import Keeping
 from access.places import INDEX, Kind
@@ -30,8 +31,7 @@ SCROLL_ERRORS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finder:
+class Finder(msgspec.Struct, frozen=True):
     """Finds what the register keeps.
 
     Attributes:

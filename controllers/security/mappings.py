@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from access.places import INDEX, PROFILES, ROLES, USERS, Kind
 from controllers.security.asked import routes
@@ -13,8 +14,7 @@ from router.envelope import Json, JsonObject, Request
 from storage.contract import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class MappingController:
+class MappingController(msgspec.Struct, frozen=True):
     """Tells and extends the mappings of the private store."""
 
     private: Storage

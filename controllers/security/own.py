@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from access.credentials import STRATEGY
 from access.directory import Account
@@ -41,8 +42,7 @@ _GET: Final = _Own("getMyCredentials", "GET", "", "What one logs in with, withou
 _EXIST: Final = _Own("credentialsExist", "GET", "/_exists", "Whether one has credentials.")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnController:
+class OwnController(msgspec.Struct, frozen=True):
     """Answers for the user who asks."""
 
     register: Register

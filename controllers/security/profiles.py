@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from access.keeping import Change
 from access.places import PROFILES
@@ -39,8 +40,7 @@ _REFUSED: Final = (
 _ON_USERS: Final = ("fail", "remove")
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileController:
+class ProfileController(msgspec.Struct, frozen=True):
     """Creates, reads, changes, finds and deletes profiles."""
 
     profiles: Profiles

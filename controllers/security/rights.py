@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from access.directory import Account, Directory
 from access.places import KINDS
@@ -19,8 +19,7 @@ from router.envelope import ANONYMOUS, Json, Request
 from router.errors import RouterError
 
 
-@dataclass(frozen=True, slots=True)
-class RightsController:
+class RightsController(msgspec.Struct, frozen=True):
     """Tells and changes what users may do."""
 
     register: Register

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from access.keeping import Change
 from access.places import ROLES
@@ -33,8 +34,7 @@ _REFUSED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RoleController:
+class RoleController(msgspec.Struct, frozen=True):
     """Creates, reads, changes, finds and deletes roles."""
 
     roles: Roles

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from access.places import USERS
 from access.users import NewUser, Users, new_kuid, restricted
@@ -32,8 +33,7 @@ CREATED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class UserController:
+class UserController(msgspec.Struct, frozen=True):
     """Creates, reads, changes, finds and deletes users."""
 
     users: Users

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+import msgspec
 
 from controllers.validation.types import TYPES, Check, allow, wrong
 from realtime.koncorde.conditions import Expression
@@ -30,8 +31,7 @@ class Many(NamedTuple):
     most: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """What one field takes.
 
     Attributes:
@@ -46,7 +46,7 @@ class Field:
     default: object = ABSENT
     many: Many | None = None
     is_strict: bool = False
-    children: dict[str, Field] = field(default_factory=dict)
+    children: dict[str, Field] = msgspec.field(default_factory=dict)
 
     @property
     def holds_arrays(self) -> bool:
@@ -54,8 +54,7 @@ class Field:
         return TYPES[self.type].holds_arrays
 
 
-@dataclass(frozen=True, slots=True)
-class Specification:
+class Specification(msgspec.Struct, frozen=True):
     """What a collection asks of its documents."""
 
     is_strict: bool
