@@ -134,29 +134,37 @@ class Collections(msgspec.Struct, frozen=True):
 
     def actions(self) -> tuple[Action, ...]:
         """The actions of this controller."""
-        found = (*self._making(), *self._removing(), *self._listing(), *self._describing())
+        found = (
+            self._making(),
+            *self._mapping(),
+            *self._removing(),
+            *self._listing(),
+            *self._describing(),
+        )
         return tuple(sorted(found, key=lambda action: action.name))
 
-    def _making(self) -> tuple[Action, ...]:
-        return (
-            Action(
-                controller="collection",
-                name="create",
-                handler=self.create,
-                places=places.named,
-                summary="Create a collection, or merge the mapping into an existing one.",
-                routes=(Route("PUT", "/:index/:collection"),),
-                arguments=(*_TARGET, _MAPPINGS, _SETTINGS),
-                body="optional",
-                result="`{acknowledged: true}`",
-                errors=(
-                    *NAMED[:2],
-                    *MAPPING_ERRORS,
-                    "services.storage.invalid_index_name",
-                    "services.storage.invalid_collection_name",
-                    "services.storage.collection_reserved",
-                ),
+    def _making(self) -> Action:
+        return Action(
+            controller="collection",
+            name="create",
+            handler=self.create,
+            places=places.named,
+            summary="Create a collection, or merge the mapping into an existing one.",
+            routes=(Route("PUT", "/:index/:collection"),),
+            arguments=(*_TARGET, _MAPPINGS, _SETTINGS),
+            body="optional",
+            result="`{acknowledged: true}`",
+            errors=(
+                *NAMED[:2],
+                *MAPPING_ERRORS,
+                "services.storage.invalid_index_name",
+                "services.storage.invalid_collection_name",
+                "services.storage.collection_reserved",
             ),
+        )
+
+    def _mapping(self) -> tuple[Action, ...]:
+        return (
             Action(
                 controller="collection",
                 name="update",

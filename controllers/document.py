@@ -166,8 +166,10 @@ class Documents(msgspec.Struct, frozen=True):
             *self._getting(),
             *self._counting(),
             *self._searching(),
-            *self._creating(),
-            *self._overwriting(),
+            self._creating(),
+            self._putting(),
+            self._deleting(),
+            self._replacing(),
             self._updating(),
         )
         return tuple(sorted(found, key=lambda action: action.name))
@@ -256,88 +258,88 @@ class Documents(msgspec.Struct, frozen=True):
             ),
         )
 
-    def _creating(self) -> tuple[Action, ...]:
-        return (
-            Action(
-                controller="document",
-                name="create",
-                handler=self.create,
-                places=places.named,
-                summary="Create a document.",
-                routes=(
-                    Route("POST", "/:index/:collection/_create"),
-                    Route("POST", "/:index/:collection/:_id/_create"),
-                ),
-                arguments=(*_TARGET, arguments.NEW_ID, *_WRITE),
-                body="required",
-                documents=events.WRITE,
-                result=_CONTENT,
-                errors=(
-                    *WRITTEN,
-                    *INVALID,
-                    "api.assert.invalid_id",
-                    "services.storage.document_already_exists",
-                ),
-                order_key=document_key,
-                is_guarded=True,
+    def _creating(self) -> Action:
+        return Action(
+            controller="document",
+            name="create",
+            handler=self.create,
+            places=places.named,
+            summary="Create a document.",
+            routes=(
+                Route("POST", "/:index/:collection/_create"),
+                Route("POST", "/:index/:collection/:_id/_create"),
             ),
-            Action(
-                controller="document",
-                name="createOrReplace",
-                handler=self.create_or_replace,
-                places=places.named,
-                summary="Create a document, or replace the one with that id.",
-                routes=(Route("PUT", "/:index/:collection/:_id"),),
-                arguments=(*_DOCUMENT, *_WRITE),
-                body="required",
-                documents=events.WRITE,
-                result="`{_id, _version, _source, created: boolean}`",
-                errors=(*WRITTEN, *INVALID, "services.storage.invalid_argument"),
-                order_key=document_key,
-                is_guarded=True,
+            arguments=(*_TARGET, arguments.NEW_ID, *_WRITE),
+            body="required",
+            documents=events.WRITE,
+            result=_CONTENT,
+            errors=(
+                *WRITTEN,
+                *INVALID,
+                "api.assert.invalid_id",
+                "services.storage.document_already_exists",
             ),
+            order_key=document_key,
+            is_guarded=True,
         )
 
-    def _overwriting(self) -> tuple[Action, ...]:
-        return (
-            Action(
-                controller="document",
-                name="delete",
-                handler=self.delete,
-                places=places.named,
-                summary="Delete a document.",
-                routes=(Route("DELETE", "/:index/:collection/:_id"),),
-                arguments=(*_DOCUMENT, *_WRITE, arguments.SOURCE),
-                documents=events.DELETE,
-                result="`{_id}`, with `source` `{_id, _version, _source}`",
-                errors=(
-                    *NAMED,
-                    "services.storage.not_found",
-                    "services.storage.invalid_argument",
-                ),
-                order_key=document_key,
-                is_guarded=True,
+    def _putting(self) -> Action:
+        return Action(
+            controller="document",
+            name="createOrReplace",
+            handler=self.create_or_replace,
+            places=places.named,
+            summary="Create a document, or replace the one with that id.",
+            routes=(Route("PUT", "/:index/:collection/:_id"),),
+            arguments=(*_DOCUMENT, *_WRITE),
+            body="required",
+            documents=events.WRITE,
+            result="`{_id, _version, _source, created: boolean}`",
+            errors=(*WRITTEN, *INVALID, "services.storage.invalid_argument"),
+            order_key=document_key,
+            is_guarded=True,
+        )
+
+    def _deleting(self) -> Action:
+        return Action(
+            controller="document",
+            name="delete",
+            handler=self.delete,
+            places=places.named,
+            summary="Delete a document.",
+            routes=(Route("DELETE", "/:index/:collection/:_id"),),
+            arguments=(*_DOCUMENT, *_WRITE, arguments.SOURCE),
+            documents=events.DELETE,
+            result="`{_id}`, with `source` `{_id, _version, _source}`",
+            errors=(
+                *NAMED,
+                "services.storage.not_found",
+                "services.storage.invalid_argument",
             ),
-            Action(
-                controller="document",
-                name="replace",
-                handler=self.replace,
-                places=places.named,
-                summary="Replace the whole content of a document.",
-                routes=(Route("PUT", "/:index/:collection/:_id/_replace"),),
-                arguments=(*_DOCUMENT, *_WRITE),
-                body="required",
-                documents=events.WRITE,
-                result=_CONTENT,
-                errors=(
-                    *WRITTEN,
-                    *INVALID,
-                    "services.storage.not_found",
-                    "services.storage.invalid_argument",
-                ),
-                order_key=document_key,
-                is_guarded=True,
+            order_key=document_key,
+            is_guarded=True,
+        )
+
+    def _replacing(self) -> Action:
+        return Action(
+            controller="document",
+            name="replace",
+            handler=self.replace,
+            places=places.named,
+            summary="Replace the whole content of a document.",
+            routes=(Route("PUT", "/:index/:collection/:_id/_replace"),),
+            arguments=(*_DOCUMENT, *_WRITE),
+            body="required",
+            documents=events.WRITE,
+            result=_CONTENT,
+            errors=(
+                *WRITTEN,
+                *INVALID,
+                "services.storage.not_found",
+                "services.storage.invalid_argument",
             ),
+            order_key=document_key,
+            is_guarded=True,
         )
 
     def _updating(self) -> Action:

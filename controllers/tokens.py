@@ -172,36 +172,39 @@ class TokenActions(msgspec.Struct, frozen=True):
                 result="`{expiresAt, singleUse, token, ttl}`",
                 errors=("security.token.invalid_expiration", *_TTL_ERRORS),
             ),
-            *self._sessions(),
+            self._beginning(),
+            *self._ending(),
         )
 
-    def _sessions(self) -> tuple[Action, ...]:
-        return (
-            Action(
-                controller="auth",
-                name="login",
-                handler=self.login,
-                places=nowhere,
-                summary="A token for a user's name and password.",
-                routes=(Route("GET", "/_login/:strategy"), Route("POST", "/_login/:strategy")),
-                arguments=(
-                    Argument("strategy", "string", f"`{STRATEGY}`.", required=True),
-                    _EXPIRES_IN,
-                    _COOKIE,
-                    Argument("username", "string", "Name.", required=True, place="body"),
-                    Argument("password", "string", "Password.", required=True, place="body"),
-                ),
-                body="required",
-                result="`{_id, jwt, expiresAt, ttl}`; times in ms, -1 for ever",
-                errors=(
-                    "security.credentials.unknown_strategy",
-                    _BAD,
-                    "plugin.strategy.unknown_kuid",
-                    "api.process.too_many_logins_requests",
-                    *_TTL_ERRORS,
-                    *_COOKIE_ERRORS,
-                ),
+    def _beginning(self) -> Action:
+        return Action(
+            controller="auth",
+            name="login",
+            handler=self.login,
+            places=nowhere,
+            summary="A token for a user's name and password.",
+            routes=(Route("GET", "/_login/:strategy"), Route("POST", "/_login/:strategy")),
+            arguments=(
+                Argument("strategy", "string", f"`{STRATEGY}`.", required=True),
+                _EXPIRES_IN,
+                _COOKIE,
+                Argument("username", "string", "Name.", required=True, place="body"),
+                Argument("password", "string", "Password.", required=True, place="body"),
             ),
+            body="required",
+            result="`{_id, jwt, expiresAt, ttl}`; times in ms, -1 for ever",
+            errors=(
+                "security.credentials.unknown_strategy",
+                _BAD,
+                "plugin.strategy.unknown_kuid",
+                "api.process.too_many_logins_requests",
+                *_TTL_ERRORS,
+                *_COOKIE_ERRORS,
+            ),
+        )
+
+    def _ending(self) -> tuple[Action, ...]:
+        return (
             Action(
                 controller="auth",
                 name="logout",

@@ -17,6 +17,7 @@ from router.envelope import Json, JsonObject, Reply, Request
 from router.errors import RouterError
 
 _NEW_ID: Final = Argument("_id", "string", "The user's id; a new one if absent.")
+_HYDRATED: Final = (*asked.WRITTEN, "security.user.cannot_hydrate")
 _KUID: Final = Argument("kuid", "string", "Form of a new id: `human`, the default, or `uuid`.")
 _CONTENT: Final = Argument("content", "object", "The user.", required=True, place="body")
 _CREDENTIALS: Final = Argument(
@@ -109,6 +110,7 @@ class UserController(msgspec.Struct, frozen=True):
         return (
             *self._creating(),
             *self._changing(),
+            self._upserting(),
             *self._reading(),
             *self._finding(),
             *self._deleting(),
@@ -153,8 +155,6 @@ class UserController(msgspec.Struct, frozen=True):
         )
 
     def _changing(self) -> tuple[Action, ...]:
-        errors = (*asked.WRITTEN, "security.user.cannot_hydrate")
-        default = Argument("default", "object", "What else a new user has.", place="body")
         return (
             Action(
                 controller="security",
@@ -166,7 +166,7 @@ class UserController(msgspec.Struct, frozen=True):
                 arguments=(asked.ID, asked.REFRESH),
                 body="required",
                 result=asked.SHOWN,
-                errors=(*errors, "security.user.not_found"),
+                errors=(*_HYDRATED, "security.user.not_found"),
             ),
             Action(
                 controller="security",
@@ -178,20 +178,23 @@ class UserController(msgspec.Struct, frozen=True):
                 arguments=(asked.ID, asked.REFRESH),
                 body="required",
                 result=asked.SHOWN,
-                errors=(*errors, "security.user.not_found"),
+                errors=(*_HYDRATED, "security.user.not_found"),
             ),
-            Action(
-                controller="security",
-                name="upsertUser",
-                handler=self.upsert,
-                places=places.everywhere,
-                summary="Merge changes into a user, or create one.",
-                routes=routes("POST /users/:_id/_upsert"),
-                arguments=(asked.ID, asked.REFRESH, _CONTENT, default),
-                body="required",
-                result="`{_id, _source, created}`",
-                errors=errors,
-            ),
+        )
+
+    def _upserting(self) -> Action:
+        default = Argument("default", "object", "What else a new user has.", place="body")
+        return Action(
+            controller="security",
+            name="upsertUser",
+            handler=self.upsert,
+            places=places.everywhere,
+            summary="Merge changes into a user, or create one.",
+            routes=routes("POST /users/:_id/_upsert"),
+            arguments=(asked.ID, asked.REFRESH, _CONTENT, default),
+            body="required",
+            result="`{_id, _source, created}`",
+            errors=_HYDRATED,
         )
 
     def _reading(self) -> tuple[Action, ...]:
