@@ -66,12 +66,10 @@ class HttpListener:
         guard: Callable[[], bool] = lambda: True,
         auditor: Auditor | None = None,
     ) -> None:
-        frame = settings.frame
-        limits = FrameLimits(frame.max_bytes, frame.max_depth, frame.max_keys)
         self.http = settings.http
-        self.max_bytes = frame.max_bytes
+        self.max_bytes = settings.frame.max_bytes
         self.upgrade = upgrade
-        self._rules = Rules(RouteTable(table), limits, settings.http.max_encodings)
+        self._rules = _rules_of(table, settings)
         self._router = router
         self._observer = observer
         self._node = node
@@ -95,13 +93,7 @@ class HttpListener:
         self._is_stopping = False
         self._date = ""
         self._date_second = 0
-        self._services: dict[str, Callable[[Head], Answer]] = {
-            "/_healthcheck": self._alive,
-            "/_live": self._alive,
-            "/_ready": self._ready,
-            "/metrics": self._measured,
-        }
-        self._services |= {path: self._paged(page) for path, page in (pages or {}).items()}
+        self._services = self._fixed(pages or {})
 
     async def start(self, host: str, port: int, *, certificates: Certificates | None = None) -> int:
         """Listen, with TLS if there are certificates; 0 lets the system choose the port.
@@ -269,6 +261,15 @@ class HttpListener:
 
     # -- what needs no router --------------------------------------------------------------
 
+    def _fixed(self, pages: Mapping[str, Page]) -> dict[str, Callable[[Head], Answer]]:
+        return {
+            "/_healthcheck": self._alive,
+            "/_live": self._alive,
+            "/_ready": self._ready,
+            "/metrics": self._measured,
+            **{path: self._paged(page) for path, page in pages.items()},
+        }
+
     def _alive(self, head: Head) -> Answer:
         return self._plain(head, None)
 
@@ -325,6 +326,12 @@ class HttpListener:
     def _is_allowed(self, head: Head) -> bool:
         origin = head.headers.get("origin")
         return origin is None or "*" in self._origins or origin in self._origins
+
+
+def _rules_of(table: ActionTable, settings: Settings) -> Rules:
+    frame = settings.frame
+    limits = FrameLimits(frame.max_bytes, frame.max_depth, frame.max_keys)
+    return Rules(RouteTable(table), limits, settings.http.max_encodings)
 
 
 def _request_id(head: Head) -> str:

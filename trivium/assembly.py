@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from access.audit.door import RecordingDoor
@@ -56,6 +57,16 @@ from trivium.version import VERSION
 _log = structlog.get_logger("trivium.server")
 
 
+class Realtime(msgspec.Struct, frozen=True):
+    """What tells clients of changes, and which clients are to be told."""
+
+    deliveries: Deliveries
+    notifier: Notifier
+    past: Past
+    reviews: Reviews
+    memberships: Memberships
+
+
 class Core:
     """Store, table and router of an application, without its wires.
 
@@ -87,47 +98,27 @@ class Core:
         limits = settings.limits
         self.admission = Admission(at_work=limits.requests_at_work, waiting=limits.requests_waiting)
         self.storage, self.private = stores.pair(settings, storage, private)
-        models = Models()
-        app.models.add_to(models)
-        admin_index = settings.device_manager.admin_index
-        self.engines = Engines(self.storage, models, admin_index=admin_index)
+        self.sessions_store = stores.make_sessions(settings, storage)
+        self.engines = make_engines(app, settings, self.storage)
         self.register = make_register(self.private, self.storage, lambda: self.table.names())  # noqa: PLW0108 - made below
-        self.entrance = make_entrance(
-            self.private,
-            self.register,
-            self.connections,
-            settings,
-            stores.make_keys(settings, storage, self.private),
-        )
+        keys = stores.make_keys(settings, storage, self.private)
+        self.entrance = make_entrance(self.private, self.register, self.connections, settings, keys)
         self.authority = self.entrance.authority
-        self.following = (
-            Following(self.private, self.register.directory, self.entrance.papers)
-            if stores.is_shared(settings, storage, private)
-            else None
-        )
+        is_shared = stores.is_shared(settings, storage, private)
+        self.following = make_following(self) if is_shared else None
         self.shelf = MessageShelf(self.private)
         self.broker = make_broker(settings, self.shelf)
-        self.deliveries = make_deliveries(settings, self.connections, self.events)
-        self.notifier = make_notifier(settings, self.storage, self.deliveries)
-        past = PastLimits.of(settings.realtime)
-        self.past = Past(self.storage, self.notifier, self.connections, past)
-        self.reviews = Reviews(self.notifier, self.authority, lambda *name: self.table.find(*name))  # noqa: PLW0108 - made below
-        self.register.directory.on_change(self.reviews.due)
+        self.realtime = make_realtime(self, settings)
+        self.register.directory.on_change(self.realtime.reviews.due)
+        self.journal = Journal(self.sessions_store or self.private, self.realtime.memberships)
         self.audit = make_recorder(settings, has_data=storage is None)
         if self.audit is not None:
             self.observer.audited = self.audit.trail.counts
-        self.sessions_store = stores.make_sessions(settings, storage)
-        filters = FilterLimits.of(settings.realtime)
-        self.memberships = Memberships(self.notifier, filters, self.past)
-        self.journal = Journal(self.sessions_store or self.private, self.memberships)
         self.table = build_table(self._surroundings(settings))
         app.declare(self.table, self.events)
-        log_all = settings.log.level == "debug"
-        self.observer.watch(self.table, self.admission, log_all=log_all)
+        self.observer.watch(self.table, self.admission, log_all=settings.log.level == "debug")
         self.router = self._router()
         self.twins = make_twins(self, settings) if settings.twins.enabled else None
-        if self.twins is not None:
-            self.register.directory.on_change(self.twins.review)
 
     def _surroundings(self, settings: Settings) -> Surroundings:
         return Surroundings(
@@ -140,9 +131,9 @@ class Core:
             engines=self.engines,
             load=self.observer,
             statistics=self.statistics,
-            notifier=self.notifier,
-            reviews=self.reviews,
-            past=self.past,
+            notifier=self.realtime.notifier,
+            reviews=self.realtime.reviews,
+            past=self.realtime.past,
             audit=self.audit,
             node=self.node,
             version=VERSION,
@@ -190,28 +181,45 @@ class Wires:
             guard=lambda: not core.register.directory.has_admin,
             auditor=None if core.audit is None else core.audit.trail,
         )
-        door: Doorkeeper = core.entrance.authority
-        if core.audit is not None:
-            door = RecordingDoor(door, core.audit.trail)
         topics = TopicDoor(core.register.directory, rates=core.router.rates)
-        self.mqtt = MqttListener(
-            core.router,
-            settings,
-            observer=core.observer,
-            connections=core.connections,
-            crowd=crowd,
-            node=core.node,
-            doorkeeper=door,
-            broker=core.broker,
-            topics=topics,
-            twins=core.twins,
-            auditor=None if core.audit is None else core.audit.trail,
-        )
+        self.mqtt = make_mqtt(core, settings, crowd, topics)
         self.restoring = Restoring(self.mqtt.sessions, core.journal, topics)
         sessions = self.mqtt.sessions
         core.observer.waiting_sessions = lambda: (sessions.kept, sessions.queued_bytes)
         self.mqtt.sessions.is_restored = False
-        core.memberships.watch(self.mqtt.sessions.changed)
+        core.realtime.memberships.watch(self.mqtt.sessions.changed)
+
+
+def make_mqtt(core: Core, settings: Settings, crowd: Crowd, topics: TopicDoor) -> MqttListener:
+    """The listener of MQTT clients; an audit is told of whom it refuses."""
+    door: Doorkeeper = core.entrance.authority
+    if core.audit is not None:
+        door = RecordingDoor(door, core.audit.trail)
+    return MqttListener(
+        core.router,
+        settings,
+        observer=core.observer,
+        connections=core.connections,
+        crowd=crowd,
+        node=core.node,
+        doorkeeper=door,
+        broker=core.broker,
+        topics=topics,
+        twins=core.twins,
+        auditor=None if core.audit is None else core.audit.trail,
+    )
+
+
+def make_engines(app: App, settings: Settings, storage: Storage) -> Engines:
+    """The tenants of the device manager, with the models of the application."""
+    models = Models()
+    app.models.add_to(models)
+    return Engines(storage, models, admin_index=settings.device_manager.admin_index)
+
+
+def make_following(core: Core) -> Following:
+    """What hears of the changes that other routers make to users and rights."""
+    return Following(core.private, core.register.directory, core.entrance.papers)
 
 
 def make_broker(settings: Settings, shelf: Shelf | None = None) -> Broker:
@@ -224,6 +232,22 @@ def make_broker(settings: Settings, shelf: Shelf | None = None) -> Broker:
     most_bytes = chosen.retained_mb * 1_048_576
     retained = Retained(most=chosen.retained_messages, most_bytes=most_bytes, clock=system_ms)
     return Broker(retained, clock=system_ms, shelf=shelf)
+
+
+def make_realtime(core: Core, settings: Settings) -> Realtime:
+    """What tells of the changes in a router's public store."""
+    deliveries = make_deliveries(settings, core.connections, core.events)
+    notifier = make_notifier(settings, core.storage, deliveries)
+    limits = PastLimits.of(settings.realtime)
+    past = Past(core.storage, notifier, core.connections, limits)
+    filters = FilterLimits.of(settings.realtime)
+    return Realtime(
+        deliveries=deliveries,
+        notifier=notifier,
+        past=past,
+        reviews=Reviews(notifier, core.authority, lambda *name: core.table.find(*name)),  # noqa: PLW0108 - made later
+        memberships=Memberships(notifier, filters, past),
+    )
 
 
 def make_deliveries(settings: Settings, connections: Connections, events: Events) -> Deliveries:
@@ -246,15 +270,17 @@ def make_notifier(settings: Settings, storage: Storage, deliveries: Deliveries) 
 
 
 def make_twins(core: Core, settings: Settings) -> Twins:
-    """The topics that tell of assets."""
-    return Twins(
+    """The topics that tell of assets; rights are asked for anew when they may have changed."""
+    twins = Twins(
         core.storage,
         core.authority,
-        core.deliveries,
+        core.realtime.deliveries,
         ask=core.router.dispatch,
         find=core.table.find,
         check_s=settings.twins.check_s,
     )
+    core.register.directory.on_change(twins.review)
+    return twins
 
 
 def make_recorder(settings: Settings, *, has_data: bool) -> Recorder | None:

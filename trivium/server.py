@@ -157,8 +157,8 @@ class Server:
                 undo.push_async_callback(store.close)
             undo.callback(self.core.register.close)
             undo.push_async_callback(self.core.shelf.close)
-            undo.push_async_callback(self.core.reviews.close)
-            undo.push_async_callback(self.core.past.close)
+            undo.push_async_callback(self.core.realtime.reviews.close)
+            undo.push_async_callback(self.core.realtime.past.close)
             if self.core.twins is not None:
                 undo.push_async_callback(self.core.twins.close)
             await self._prepare()
@@ -219,7 +219,7 @@ class Server:
         self.core.admission.close()
         await asyncio.gather(*(stop(ends - now()) for stop in self._listeners.stops))
         await self.core.admission.drain(max(ends - now(), _LEAST_S))
-        await self.core.deliveries.close(max(ends - now(), _LEAST_S))
+        await self.core.realtime.deliveries.close(max(ends - now(), _LEAST_S))
         await self.core.ears.close(max(ends - now(), _LEAST_S))
         await self.core.events.settle(max(ends - now(), _LEAST_S))
 

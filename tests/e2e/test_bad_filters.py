@@ -93,7 +93,7 @@ async def test_bad_filters_are_refused(listened: Listened, name: str) -> None:
         assert answer["status"] == 400, (about, answer)
         assert answer["error"]["id"] == "api.assert.koncorde_dsl_error", (about, answer)
         await hears(listened, number)
-    assert len(server.core.notifier.rooms) == 1
+    assert len(server.core.realtime.notifier.rooms) == 1
     await wire.close()
 
 

@@ -74,7 +74,7 @@ async def write(server: Server, id: str, **content: Any) -> None:
 
 
 def subscribers(server: Server) -> int:
-    return server.core.notifier.rooms.subscriptions
+    return server.core.realtime.notifier.rooms.subscriptions
 
 
 class TestStreams:

@@ -80,7 +80,7 @@ class TestHalfOpen:
             await self.is_found(server, way, client.close)
 
     async def is_found(self, server: Server, way: Cuttable, hang_up: Any) -> None:
-        rooms, connections = server.core.notifier.rooms, server.core.connections
+        rooms, connections = server.core.realtime.notifier.rooms, server.core.connections
         assert (rooms.subscriptions, len(connections)) == (1, 1)
         way.swallow()
         await hang_up()

@@ -72,7 +72,7 @@ async def bob(server: Server) -> AsyncIterator[Client]:
 
 
 def rooms(server: Server) -> int:
-    return len(server.core.notifier.rooms)
+    return len(server.core.realtime.notifier.rooms)
 
 
 async def test_one_listens_where_one_may_and_nowhere_else(server: Server, bob: Client) -> None:
