@@ -102,6 +102,15 @@ class Server:
         self._is_ready = True
         self.core.events.tell("kuzzle:state:ready", {"node": self.core.node})
         _log.info("serving", **self._places())
+        self._tell_of_messages()
+
+    def _tell_of_messages(self) -> None:
+        if self.core.following is not None and self.settings.mqtt.allow_pub_sub:
+            _log.warning(
+                "messages between MQTT clients stay on this router",
+                setting="mqtt.allow_pub_sub",
+                advice="other routers on this OpenSearch don't pass them on: use one, or a bridge",
+            )
 
     def _places(self) -> dict[str, object]:
         """Where this router listens, for the log."""

@@ -29,7 +29,8 @@ class MqttSettings(Section):
         "Kuzzle/response", pattern=_TOPIC, description="Where answers are pushed."
     )
     allow_pub_sub: bool = Field(
-        False, description="Whether clients may publish to each other, by the rights they have."
+        False,
+        description="Whether clients of this router may publish to each other, by their rights.",
     )
     rate_limit: int = Field(
         0, ge=0, description="Requests and messages a second of one client; 0 is any number."
