@@ -128,7 +128,7 @@ def writing() -> dict[str, float]:
     write = Write(
         verb="update", index=PLACE[0], collection=PLACE[1], id="a", content=changes, author=author
     )
-    written = Written(id="a", version=2, source=document(), previous=document(), seq=1)
+    written = Written(id="a", version=2, source=document(), replaced=document(), seq=1)
     took = {}
     for name, contents in (
         ("nobody listens", []),

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
+import orjson
 
 from router.envelope import Json, JsonObject, always
 from router.errors import RouterError
@@ -84,21 +85,31 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     content included. A delete takes a version of its own, which only the feed tells (`version`
     here is that of the document that is gone); what is created under the id later goes on
     from it. A collection that is deleted takes its versions along (docs/decisions/0009).
-    `source` and `previous` (the content that this write replaced, None when there was none)
-    belong to the caller: the engine never touches them again. `seq` is that of its row of the
-    feed, None where the row is written later. `repeats` is None for a write that was done. Else
-    it was done before, under the same idempotency key, and this is what was written then
+    `source` and `replaced` (the content that this write replaced, or its JSON; None when there
+    was none) belong to the caller: the engine never touches them again. `seq` is that of its row
+    of the feed, None where the row is written later. `repeats` is None for a write that was done.
+    Else it was done before, under the same idempotency key, and this is what was written then
     (`Write.content`).
     """
 
     id: str
     version: int
     source: JsonObject
-    previous: JsonObject | None = None
+    replaced: JsonObject | bytes | None = None
     created: bool = False
     incarnation: str = ""
     repeats: JsonObject | None = None
     seq: int | None = None
+
+    @property
+    def previous(self) -> JsonObject | None:
+        """The content that this write replaced; JSON is read when asked for, and only then, since
+        few ever ask."""
+        replaced = self.replaced
+        if not isinstance(replaced, bytes):
+            return replaced
+        content: JsonObject = orjson.loads(replaced)
+        return content
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

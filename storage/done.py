@@ -31,5 +31,5 @@ def _apart(written: Written) -> Written:
     return msgspec.structs.replace(
         written,
         source=copied(written.source),
-        previous=None if written.previous is None else copied(written.previous),
+        replaced=None if written.previous is None else copied(written.previous),
     )

@@ -52,7 +52,7 @@ def retold(change: Change, before: JsonObject | None) -> tuple[Write, Written]:
         # A delete takes a version of its own: what went is the one before.
         version=change.version - is_delete,
         source=copied(shown or {}),
-        previous=None if before is None else copied(before),
+        replaced=None if before is None else copied(before),
         created=before is None,
         seq=change.seq,
     )

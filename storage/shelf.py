@@ -122,7 +122,7 @@ class Shelf:
             id=write.id,
             version=version,
             source=stored.source,
-            previous=None if record is None else record.source,
+            replaced=None if record is None else record.source,
             created=record is None,
             incarnation=self._incarnation,
         )
@@ -156,6 +156,6 @@ class Shelf:
             id=write.id,
             version=record.version,
             source=record.source,
-            previous=record.source,
+            replaced=record.source,
             incarnation=self._incarnation,
         )

@@ -109,7 +109,7 @@ def repeated(once: Once, memo: JsonObject, id: str, incarnation: str) -> Written
         id=id,
         version=version,
         source=copied(object_at(memo, "source")),
-        previous=copied(previous) if isinstance(previous, dict) else None,
+        replaced=copied(previous) if isinstance(previous, dict) else None,
         created=memo["created"] is True,
         incarnation=incarnation,
         repeats=copied(object_at(memo, "content")),

@@ -131,8 +131,8 @@ class Turn:
             id=write.id,
             version=before.version + 1,
             source=orjson.loads(data),
-            # Read again, for `content` shares with `stored` what the write didn't touch.
-            previous=None if before.content is None else orjson.loads(before.content),
+            # Not `stored`, with which `content` shares what the write didn't touch.
+            replaced=before.content,
             created=is_new,
             incarnation=self.incarnation,
         )
@@ -149,7 +149,7 @@ class Turn:
             id=write.id,
             version=before.version,
             source=orjson.loads(before.content),
-            previous=orjson.loads(before.content),
+            replaced=before.content,
             incarnation=self.incarnation,
         )
 

@@ -26,6 +26,9 @@ from storage.undo import WHOLE_EVERY, undo_of
 
 _read_date: Final = date_reader()
 
+_SIGNED: Final[JsonObject] = {"updater": None}
+"""What an update changes of a stamp, as far as it has index rows (see `sides.UPDATED`)."""
+
 Lookup = Callable[[Collection, str], Record]
 
 
@@ -134,8 +137,7 @@ class Batch:
         content = apply(write, stored, self._at_ms)
         is_merge = stored is not None and write.verb in MERGES
         changes = stamped_changes(write, content) if is_merge else None
-        # A stamp that is made anew is not merged: what it had besides is gone.
-        along = None if write.stamping == "anew" else changes
+        along = None if changes is None else _along(write, changes)
         gone, new, extended = collection.mapping.reread(stored or {}, content, along)
         source = packed(content)
         if extended is not None:
@@ -150,8 +152,8 @@ class Batch:
             id=write.id,
             version=version,
             source=content,
-            # Parsed again, for `content` shares with `stored` what the write didn't touch.
-            previous=None if record.source is None else orjson.loads(record.source),
+            # Not `stored`, with which `content` shares what the write didn't touch.
+            replaced=record.source,
             created=stored is None,
             incarnation=collection.incarnation,
             seq=seq,
@@ -186,7 +188,7 @@ class Batch:
             id=write.id,
             version=record.version,
             source=source,
-            previous=orjson.loads(record.source),
+            replaced=record.source,
             incarnation=collection.incarnation,
             seq=seq,
         )
@@ -245,6 +247,15 @@ def document_of(id: str, record: Record, collection: Collection) -> Document | N
         source=orjson.loads(record.source),
         incarnation=collection.incarnation,
     )
+
+
+def _along(write: Write, changes: JsonObject) -> JsonObject | None:
+    """The changes that index rows may come of, None where the stamp isn't merged."""
+    if write.stamping == "anew":
+        return None
+    if write.stamping == "kept" or write.injected is not None:
+        return changes
+    return {**write.content, STAMP: _SIGNED}
 
 
 def updated_ms(content: JsonObject) -> int | None:

@@ -45,7 +45,7 @@ class _Row(msgspec.Struct, frozen=True):
             id=id,
             version=self.version,
             source=orjson.loads(self.source),
-            previous=None if self.previous is None else orjson.loads(self.previous),
+            replaced=self.previous,
             created=bool(self.created),
             incarnation=incarnation,
             repeats=orjson.loads(self.content),
@@ -82,14 +82,14 @@ class Keys:
 
     def add(self, once: Once, write: Write, written: Written) -> None:
         """Remember a write that was done."""
-        previous = written.previous
+        replaced = written.replaced
         self._new[once.key] = _Row(
             once.fingerprint,
             written.version,
             int(written.created),
             orjson.dumps(write.content),
             orjson.dumps(written.source),
-            None if previous is None else orjson.dumps(previous),
+            orjson.dumps(replaced) if isinstance(replaced, dict) else replaced,
         )
 
     def conclude(self, conclusion: Conclusion) -> None:

@@ -40,12 +40,10 @@ class SideChanges:
         whole: Callable[[], Iterable[Row]],
     ) -> None:
         """One document loses and gains these rows; `whole` gives all that it then has."""
-        self._add_to(self._old_values, self._old_places, doc, gone)
-        self._add_to(self._new_values, self._new_places, doc, new)
-        before = {path for path, kind, _ in gone if kind == "text"}
-        after = {path for path, kind, _ in new if kind == "text"}
-        if before or after:
-            self._add_texts(doc, before | after, whole)
+        texts = self._add_to(self._old_values, self._old_places, doc, gone)
+        texts += self._add_to(self._new_values, self._new_places, doc, new)
+        if texts:
+            self._add_texts(doc, set(texts), whole)
 
     def _add_texts(self, doc: int, paths: set[str], whole: Callable[[], Iterable[Row]]) -> None:
         texts: dict[str, list[str]] = {path: [] for path in paths}
@@ -61,10 +59,14 @@ class SideChanges:
         places: list[tuple[object, ...]],
         doc: int,
         rows: Iterable[Row],
-    ) -> None:
+    ) -> list[str]:
+        """Note the rows; the paths of the texts among them."""
+        texts: list[str] = []
         for path, kind, value in rows:
             if path == UPDATED:
                 continue
+            if kind == "text":
+                texts.append(path)
             field = self.fields.get(path)
             if field is None:
                 field = self._number(path)
@@ -73,6 +75,7 @@ class SideChanges:
                 places.append((field, *value, doc))
             else:
                 values.append((field, value, doc))
+        return texts
 
     def _number(self, path: str) -> int:
         self.fields = {**self.fields, path: len(self.fields) + 1}
