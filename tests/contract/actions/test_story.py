@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from pathlib import Path
 from typing import Any
@@ -140,10 +141,17 @@ def faults(step: Step, answer: Payload) -> list[str]:
     return [f"{key} {answer[key]!r}" for key in echoed if answer[key] != step.ask.get(key)]
 
 
-@pytest.fixture
-async def told(tmp_path: Path) -> list[tuple[str, Any]]:
-    async with running(fleet_app(), fleet_settings(tmp_path / "told")) as server:
-        return await play(InProcess(server))
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Any]]:
+    """The story as the router tells it without any wire."""
+
+    async def played() -> list[tuple[str, Any]]:
+        settings = fleet_settings(tmp_path_factory.mktemp("told"))
+        async with running(fleet_app(), settings) as server:
+            return await play(InProcess(server))
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(played())
 
 
 @pytest.mark.parametrize("name", WIRES)
