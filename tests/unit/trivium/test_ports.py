@@ -5,23 +5,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.ports import HOST, lasting_port
 from trivium.ports import next_free
-
-HOST = "127.0.0.1"
 
 
 @pytest.fixture
 def busy() -> Iterator[int]:
     with socket.socket() as listener:
-        listener.bind((HOST, 0))
+        listener.bind((HOST, lasting_port()))
         listener.listen()
         yield listener.getsockname()[1]
 
 
 def test_a_port_that_is_free_is_taken_as_it_is():
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = lasting_port()
     assert next_free(HOST, port) == port
 
 

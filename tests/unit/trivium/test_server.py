@@ -10,22 +10,15 @@ from router.errors import RouterError
 from router.settings import Settings, load
 from storage.memory import MemoryStorage
 from tests.support.people import peopled
+from tests.support.ports import HOST, lasting_port
 from tests.support.raw_http import RawClient, get
 from trivium import App
 from trivium.client import ConnectionFailedError, connect
 from trivium.server import Server, StartError, running
 
-HOST = "127.0.0.1"
-
 
 def settings(**flags: object) -> Settings:
     return load(None, {}, {"server.port": 0, "mqtt.port": 0, **flags})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
 
 
 class TestRunning:
@@ -124,7 +117,7 @@ class TestFailedStart:
         with socket.socket() as busy:
             busy.bind((HOST, 0))
             busy.listen()
-            taken, port = busy.getsockname()[1], free_port()
+            taken, port = busy.getsockname()[1], lasting_port()
             flags = {"server.port": port, "mqtt.port": taken}
             with pytest.raises(StartError, match=f"port {taken} of {HOST} is in use"):
                 async with running(app, settings(**flags), MemoryStorage()):
