@@ -25,7 +25,13 @@ SESSIONS_FOLDER: Final = "mqtt-sessions"
 """Where sessions are kept beside an engine that several routers share."""
 
 # Users, roles and tokens are few beside the documents, and the access room keeps them in memory.
-_SMALL: Final = {"cache_mb": 8, "read_cache_mb": 2, "document_cache_mb": 2, "feed_mb": 64}
+_SMALL: Final = {
+    "cache_mb": 8,
+    "read_cache_mb": 2,
+    "document_cache_mb": 2,
+    "feed_mb": 64,
+    "searches_at_once": 1,
+}
 
 
 def make_public(settings: Settings) -> Transferable:

@@ -31,8 +31,11 @@ class StorageSettings(Section):
     writes_waiting: int = Field(
         200_000, ge=1, description="Writes that wait for the writer; one more is refused with 503."
     )
+    searches_at_once: int = Field(
+        3, ge=1, le=32, description="Searches that run at once, each with a reader of its own."
+    )
     searches_waiting: int = Field(
-        1_000, ge=1, description="Searches that wait for the reader; one more is refused with 503."
+        1_000, ge=1, description="Searches that wait for a reader; one more is refused with 503."
     )
     search_timeout_s: float = Field(10.0, gt=0, description="Seconds that one search may take.")
     feed_days: float = Field(7.0, gt=0, description="Days that rows of the changes feed are kept.")

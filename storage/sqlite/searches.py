@@ -1,8 +1,9 @@
-"""Searches: run in a thread of their own over one moment of the file, for a bounded time."""
+"""Searches: run in threads of their own over one moment of the file, for a bounded time."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,29 +27,55 @@ _LOOK_EVERY: Final = 20_000
 """Steps of SQLite's machine, about a millisecond, between two looks at the clock."""
 
 
+class _Own(threading.local):
+    """What each thread has for itself: its connection, and whether its search is to end."""
+
+    connection: apsw.Connection | None = None
+    is_over: Callable[[], bool] = bool
+
+
 class Searches:
-    """Answers searches one after the other.
+    """Answers some searches at once, so that a slow one keeps no quick one waiting.
 
     Args:
-        connection: For these searches alone.
+        connect: Opens a connection for one of the threads, when it is first needed.
+        at_once: Searches that run; all others wait for one of these to end.
         timeout_s: What one search may take; then it is refused.
-        waiting: Searches that wait at most.
+        waiting: Searches that wait or run at most.
     """
 
-    def __init__(self, connection: apsw.Connection, *, timeout_s: float, waiting: int) -> None:
-        self._connection = connection
+    def __init__(
+        self,
+        connect: Callable[[], apsw.Connection],
+        *,
+        at_once: int,
+        timeout_s: float,
+        waiting: int,
+    ) -> None:
+        self._connect = connect
         self._timeout_s = timeout_s
         self._waiting_max = waiting
         self._waiting = 0
-        self._is_over: Callable[[], bool] = bool
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store search")
-        for name, function, count in FUNCTIONS:
-            connection.create_scalar_function(name, function, count, deterministic=True)
+        self._own = _Own()
+        self._opened: list[apsw.Connection] = []
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="store search")
 
     async def close(self) -> None:
-        """Finish the searches that wait, and let go of the connection."""
-        await asyncio.to_thread(self._thread.shutdown)
-        disconnect(self._connection)
+        """Finish the searches that wait, and let go of the connections."""
+        await asyncio.to_thread(self._threads.shutdown)
+        for connection in self._opened:
+            disconnect(connection)
+
+    @property
+    def _connection(self) -> apsw.Connection:
+        """That of the thread which asks."""
+        if self._own.connection is None:
+            connection = self._connect()
+            self._opened.append(connection)
+            for name, function, count in FUNCTIONS:
+                connection.create_scalar_function(name, function, count, deterministic=True)
+            self._own.connection = connection
+        return self._own.connection
 
     async def page(self, collections: Sequence[Collection], search: Search) -> Page:
         """The page of hits, and how many documents match."""
@@ -99,7 +126,7 @@ class Searches:
         return SqliteScroll(self, hits, await self.run(opened), search.size)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do some reading of the connection in the thread, over one moment of the file.
+        """Do some reading of the connection in a thread, over one moment of the file.
 
         Raises:
             RouterError: `api.process.overloaded`; `services.storage.unexpected_error` when it
@@ -112,9 +139,9 @@ class Searches:
 
         def bounded() -> T:
             ends = time.monotonic() + self._timeout_s
-            self._is_over = lambda: is_given_up or time.monotonic() > ends
-            self._connection.set_progress_handler(self._is_over, _LOOK_EVERY)
+            self._own.is_over = lambda: is_given_up or time.monotonic() > ends
             try:
+                self._connection.set_progress_handler(self._own.is_over, _LOOK_EVERY)
                 outcome = self._at_one_moment(work)
             except apsw.InterruptError as error:
                 raise _too_long(self._timeout_s) from error
@@ -123,14 +150,14 @@ class Searches:
             return outcome
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, bounded)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, bounded)
         finally:
             is_given_up = True
             self._waiting -= 1
 
     def _look(self) -> None:
         """End what is done in Python when its time is over, as SQLite ends its own."""
-        if self._is_over():
+        if self._own.is_over():
             raise _too_long(self._timeout_s)
 
     def _at_one_moment(self, work: Callable[[], T]) -> T:

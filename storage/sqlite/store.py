@@ -58,7 +58,7 @@ class SqliteStorage:
     """Documents in one SQLite file of the settings' `data` folder. See `storage.contract.Storage`.
 
     Writes go through one thread, which commits all that wait together; documents are read by id
-    on the loop and searched in a second thread. After a failure of the disk every write that
+    on the loop and searched in a few other threads. After a failure of the disk every write that
     was not acknowledged fails, and the store takes no more until it could open its file anew.
 
     Args:
@@ -113,7 +113,8 @@ class SqliteStorage:
         reader = Reader(open_reader(), self._ledger.cache)
         slices = SlicedReader(lambda: Reader(open_reader(), self._ledger.cache))
         searches = Searches(
-            open_reader(),
+            open_reader,
+            at_once=settings.searches_at_once,
             timeout_s=settings.search_timeout_s,
             waiting=settings.searches_waiting,
         )

@@ -1,4 +1,4 @@
-"""What is SQLite's own about searches: their thread, time and bounds, big lists, odd circles."""
+"""What is SQLite's own about searches: their threads, time and bounds, big lists, odd circles."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ MAPPING = {
         "free": {"type": "keyword"},
     }
 }
+BOUND_S = 60
 UPDATED = "_kuzzle_info.updatedAt"
 
 
@@ -41,6 +42,14 @@ async def opened(folder: Path, **settings: Any) -> SqliteStorage:
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
     storage = await opened(tmp_path)
+    yield storage
+    await storage.close()
+
+
+@pytest.fixture
+async def lane(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
+    """A store that answers one search after the other."""
+    storage = await opened(tmp_path, searches_at_once=1)
     yield storage
     await storage.close()
 
@@ -199,15 +208,15 @@ class TestBounds:
         assert await storage.count([TARGET], Search()) == 0
 
     async def test_a_search_that_a_collection_did_not_wait_for_says_that_it_is_gone(
-        self, storage: SqliteStorage
+        self, lane: SqliteStorage
     ) -> None:
-        await put(storage, "a", {"num": 1})
+        await put(lane, "a", {"num": 1})
         is_deleted = threading.Event()
-        storage._searches._thread.submit(is_deleted.wait, 10)
-        search = asyncio.ensure_future(storage.search([TARGET], Search()))
-        count = asyncio.ensure_future(storage.count([TARGET], Search()))
+        lane._searches._threads.submit(is_deleted.wait, 30)
+        search = asyncio.ensure_future(lane.search([TARGET], Search()))
+        count = asyncio.ensure_future(lane.count([TARGET], Search()))
         await asyncio.sleep(0)
-        await storage.delete_collection(INDEX, COLLECTION)
+        await lane.delete_collection(INDEX, COLLECTION)
         is_deleted.set()
         for late in (search, count):
             with refused("services.storage.unknown_collection", INDEX, COLLECTION):
@@ -238,24 +247,82 @@ async def test_sets_within_sets_are_more_than_one_union_takes(storage: SqliteSto
     assert await ids(storage, Bool(must_not=(Bool(should=tuple(few), minimum=1),))) == []
 
 
-async def test_what_is_truncated_under_a_search_is_searched_anew(storage: SqliteStorage) -> None:
-    await storage.write(a_write("create", "old", {"key": "a"}))
-    begun, go_on = threading.Event(), threading.Event()
+class Held:
+    """Searches that go on until they are let go."""
 
-    def hold() -> None:
-        begun.set()
-        go_on.wait(30)
+    def __init__(self, storage: SqliteStorage, count: int = 1) -> None:
+        self._all_there = threading.Barrier(count + 1)
+        self._go_on = threading.Event()
+        self._runs = [
+            asyncio.ensure_future(storage._searches.run(self._hold)) for _ in range(count)
+        ]
 
-    first = asyncio.ensure_future(storage._searches.run(hold))
-    await asyncio.to_thread(begun.wait, 30)
-    asked = [asyncio.ensure_future(storage.search([TARGET], Search())) for _ in range(2)]
+    async def begin(self) -> None:
+        """Return once all of them run."""
+        await asyncio.to_thread(self._all_there.wait, BOUND_S)
+
+    async def end(self) -> None:
+        """Let them go."""
+        self._go_on.set()
+        await asyncio.gather(*self._runs)
+
+    def _hold(self) -> None:
+        self._all_there.wait(BOUND_S)
+        assert self._go_on.wait(BOUND_S)
+
+
+async def test_what_is_truncated_under_a_search_is_searched_anew(lane: SqliteStorage) -> None:
+    await lane.write(a_write("create", "old", {"key": "a"}))
+    held = Held(lane)
+    await held.begin()
+    asked = [asyncio.ensure_future(lane.search([TARGET], Search())) for _ in range(2)]
     await asyncio.sleep(0)
-    await storage.truncate(INDEX, COLLECTION)
-    await storage.write(a_write("create", "new", {"key": "a"}))
-    go_on.set()
+    await lane.truncate(INDEX, COLLECTION)
+    await lane.write(a_write("create", "new", {"key": "a"}))
+    await held.end()
     for each in asked:
         assert [hit.id for hit in (await each).hits] == ["new"]
-    await first
+
+
+async def test_a_quick_search_answers_beside_slow_ones(tmp_path: Path) -> None:
+    storage = await opened(tmp_path / "pool", searches_at_once=3)
+    held = Held(storage, 2)
+    await held.begin()
+    # What was written since the others began is seen: each looks at a moment of its own.
+    await put(storage, "a", {"num": 1})
+    for _ in range(3):
+        found = storage.search([TARGET], Search(query=Terms("num", (1,))))
+        assert (await asyncio.wait_for(found, BOUND_S)).total == 1
+    await held.end()
+    await storage.close()
+
+
+async def test_no_more_run_at_once_than_are_set(tmp_path: Path) -> None:
+    storage = await opened(tmp_path / "pool", searches_at_once=2)
+    held = Held(storage, 2)
+    await held.begin()
+    late = asyncio.ensure_future(storage.count([TARGET], Search()))
+    await put(storage, "a", {"num": 1})
+    assert not late.done()
+    assert len(storage._searches._opened) == 2
+    await held.end()
+    assert await asyncio.wait_for(late, BOUND_S) == 1
+    await storage.close()
+
+
+async def test_a_slow_one_is_ended_and_its_neighbours_are_not(tmp_path: Path) -> None:
+    storage = await opened(tmp_path / "pool", searches_at_once=2, search_timeout_s=1)
+    endless = (
+        "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+    )
+    searches = storage._searches
+    slow = asyncio.ensure_future(searches.run(lambda: searches._connection.execute(endless).get))
+    while not slow.done():
+        assert await storage.count([TARGET], Search()) == 0
+    with pytest.raises(RouterError, match="longer than 1 s"):
+        await slow
+    assert await storage.count([TARGET], Search()) == 0
+    await storage.close()
 
 
 async def test_what_is_truncated_under_a_read_has_no_documents(storage: SqliteStorage) -> None:
