@@ -78,6 +78,8 @@ class Deliveries:
     Attributes:
         connections: Where notifications go.
         events: What the pipes hang on.
+        on_given_up: Called with each connection that was told a position no more, and is to hear
+            of the channel all the same: its session outlives being cut off.
     """
 
     def __init__(self, connections: Connections, events: Events, limits: PipeLimits) -> None:
@@ -87,14 +89,16 @@ class Deliveries:
         self._line: deque[_Parcel] = deque()
         self._waiting: deque[_Parcel] = deque()
         self._at_work: set[asyncio.Task[None]] = set()
+        self.on_given_up: Callable[[Channel, str, int], None] = lambda _channel, _id, _seq: None
         connections.announce_by(self.announce)
 
     def send(
         self, event: str, channels: list[Channel], content: JsonObject, seq: int | None = None
     ) -> None:
         """Send a notification, of that position, to all who listen on the channels by now."""
-        addressees = {each: tuple(each.listeners) for each in channels}
-        self._send(_Parcel(event, content, addressees, seq=seq))
+        addressees = {each: tuple(each.listeners) for each in channels if each.listeners}
+        if addressees:
+            self._send(_Parcel(event, content, addressees, seq=seq))
 
     def send_to(
         self,
@@ -142,7 +146,8 @@ class Deliveries:
         return len(self._line)
 
     async def eased(self, most: int) -> None:
-        """Return once no more than so many notifications wait for pipes."""
+        """Return once no more than so many notifications wait for pipes, or half of what may."""
+        most = min(most, self._limits.waiting // 2)
         while len(self._line) > most and self._at_work:
             await asyncio.wait(set(self._at_work), return_when=asyncio.FIRST_COMPLETED)
 
@@ -225,9 +230,13 @@ class Deliveries:
     def _give_up(self, parcel: _Parcel) -> None:
         # Who misses something has to know: he comes back and asks for what he has missed.
         _log.error("notifications wait too long for pipes", waiting=len(self._line))
-        for listeners in parcel.addressees.values():
+        for channel, listeners in parcel.addressees.items():
             for connection in listeners:
                 self.connections.expel(connection, _TOO_SLOW)
+                is_here = connection in channel.listeners or connection in channel.held
+                seq = parcel.given.get("seq")
+                if is_here and isinstance(seq, int):
+                    self.on_given_up(channel, connection, seq)
 
 
 def _checked(event: str, outcome: object) -> JsonObject | None:

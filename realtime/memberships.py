@@ -10,9 +10,9 @@ import structlog
 from realtime.holds import Hold
 from realtime.koncorde.parse import FilterLimits, normal_form
 from realtime.notifier import Notifier
-from realtime.past import Past
+from realtime.past import Past, resuming
 from realtime.rooms import Channel, Member, Room
-from router.envelope import Connection, Json, JsonObject, Request, User
+from router.envelope import Json, JsonObject, Request, User
 from router.errors import RouterError
 
 _log: Final = structlog.get_logger("trivium.realtime")
@@ -116,7 +116,7 @@ class Memberships:
             hold, at = _hold(document["feed"], position, before[1])
             hold.queued = before[0].get(channel.name, frozenset())
             channel.held[connection] = hold
-            request = _request(connection, member, hold)
+            request = resuming(connection, member, hold)
             self._returning.append((request, (room, channel), hold, at))
 
 
@@ -128,17 +128,6 @@ def _hold(feed: str, position: list[Any], mark: JsonObject) -> tuple[Hold, JsonO
     hold = Hold(seq, reads)
     hold.request_id = request_id
     return hold, {"feed": feed, "seq": seq}
-
-
-def _request(connection: str, member: Member, hold: Hold) -> Request:
-    return Request(
-        controller="realtime",
-        action="subscribe",
-        connection=Connection(connection, "mqtt"),
-        request_id=hold.request_id,
-        volatile=member.volatile,
-        user=member.user,
-    )
 
 
 def _document(room: Room, connection: str, mark: JsonObject) -> JsonObject:

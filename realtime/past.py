@@ -12,13 +12,13 @@ import structlog
 from realtime import notices
 from realtime.holds import Hold
 from realtime.notifier import Notifier
-from realtime.rooms import Channel, Room
+from realtime.rooms import Channel, Member, Room
 from realtime.snapshots import Snapshot
 from realtime.starts import Start
 from realtime.states import Recounting
 from realtime.turns import PastLimits, Reader, Turns, reader_of
 from router.connections import Connections, Notification
-from router.envelope import JsonObject, Request
+from router.envelope import Connection, JsonObject, Request
 from router.errors import RouterError
 from storage.contract import Storage
 
@@ -84,6 +84,7 @@ class Past:
         self._turns = Turns(limits)
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard: dict[str, asyncio.Event] = {}
+        notifier.deliveries.on_given_up = self._catch_up_later
         connections.on_subscribed(self._look_again)
         connections.on_closed(self._look_again)
         notifier.on_change.append(self._look_again)
@@ -138,9 +139,7 @@ class Past:
         elif hold.reads == "gap" and after == newest:
             self._catch_up(listener, after)
         else:
-            answered = asyncio.Event()
-            answered.set()
-            self._begin(listener, Start(after, hold.reads == "snapshot"), answered)
+            self._begin(listener, Start(after, hold.reads == "snapshot"), _set())
 
     @property
     def feed(self) -> str:
@@ -206,12 +205,25 @@ class Past:
                 hold.reached(after)
         self._catch_up(listener, after)
 
+    def _catch_up_later(self, channel: Channel, connection: str, seq: int) -> None:
+        # What goes through pipes too slowly is read again in the feed once they have eased.
+        for room in self._notifier.rooms.of(connection):
+            if room.channels.get(channel.name) is channel:
+                member = room.members[connection]
+                hold = Hold(self._notifier.told, "gap")
+                channel.listeners.pop(connection, None)
+                channel.held[connection] = hold
+                request = resuming(connection, member, hold)
+                listener = _Listener(connection, room, channel, hold, request)
+                self._begin(listener, Start(seq - 1), _set())
+
     def _catch_up(self, listener: _Listener, after: int) -> None:
         for seq, content in listener.hold.end(after):
             self._tell(listener, content, seq)
 
     def _tell(self, listener: _Listener, content: JsonObject, seq: int = 0) -> None:
-        self._notifier.tell_one(listener.channel, listener.connection, content, seq)
+        if listener.is_here:
+            self._notifier.tell_one(listener.channel, listener.connection, content, seq)
 
     async def _show(self, listener: _Listener, seq: int) -> None:
         room, channel, request = listener.room, listener.channel, listener.request
@@ -265,6 +277,24 @@ class Past:
             notification = Notification(listener.channel.name, content)
             self._connections.notify(listener.connection, notification)
             self._notifier.leave(listener.connection, listener.room.id)
+
+
+def resuming(connection: str, member: Member, hold: Hold) -> Request:
+    """What a listener is told by that goes on with what it began before."""
+    return Request(
+        controller="realtime",
+        action="subscribe",
+        connection=Connection(connection, "mqtt"),
+        request_id=hold.request_id,
+        volatile=member.volatile,
+        user=member.user,
+    )
+
+
+def _set() -> asyncio.Event:
+    answered = asyncio.Event()
+    answered.set()
+    return answered
 
 
 def _check(listener: _Listener) -> None:

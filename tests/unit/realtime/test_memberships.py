@@ -206,3 +206,34 @@ class TestThePast:
         after = await kept.goes_on()
         after.subscribe(joined["channel"])
         assert numbers(await after.until(1)) == [1]
+
+
+class Lasting(Listener):
+    """A session that outlives being cut off."""
+
+    def expel(self, reason: str) -> None:
+        self.expelled = reason
+
+
+async def test_what_is_too_much_for_the_pipes_is_told_once_they_have_eased() -> None:
+    async with in_process(pipes_waiting=3, pipes_at_work=1) as lab:
+        await lab.result("collection:create", {"mappings": {"dynamic": "false"}}, **PLACE)
+        going = asyncio.Event()
+
+        async def pipe(content: Any) -> Any:
+            await going.wait()
+            return content
+
+        lab.events.add_pipe("notify:document", pipe)
+        kept, gone = Lasting(lab.connections, "kept"), Listener(lab.connections, "gone")
+        for each in (kept, gone):
+            await subscribe(lab, {}, connection=each.id)
+        await writes(lab, *range(8))
+        assert kept.expelled
+        assert gone.expelled
+        assert memberships(lab).is_behind("kept")
+        going.set()
+        assert numbers(await kept.until(8)) == list(range(8))
+        await writes(lab, 8)
+        assert numbers(await kept.until(9)) == list(range(9))
+        assert (await lab.result("realtime:list"))["lab"]["things"]
