@@ -16,7 +16,7 @@ _TAGS_MAX: Final = 64
 """Entity tags of one If-Match header; a client that names more has lost count."""
 
 # RFC 9110, 8.8.3: opaque-tag = DQUOTE *etagc DQUOTE; lists by commas, empty members allowed.
-_MEMBER: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\U0010ffff]*)"')
+_MEMBER: Final = re.compile(r'(W/)?"([^\x00-\x20"\x7f]*)"')
 _BARE: Final = re.compile(r"([0-9]{1,16})(?:-([0-9a-z]{1,40}))?")
 
 
