@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
@@ -42,7 +44,19 @@ class WordsFirst(TyperCommand):
 
 def main() -> None:
     """Run the command line of this process."""
+    if sys.argv[1:2] == ["serve"]:
+        _hurry()
     commands()
+
+
+def _hurry() -> None:
+    # Typer makes every command before it runs one, with pydantic, which it loads for that. Nothing
+    # that a start makes is garbage; `settle` has it collected again.
+    gc.disable()
+    commands.registered_groups = []
+    commands.registered_commands = [
+        each for each in commands.registered_commands if each.callback is serve
+    ]
 
 
 def _version(wanted: bool) -> None:
