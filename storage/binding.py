@@ -329,6 +329,8 @@ def _network(leaf: Leaf, text: str) -> tuple[Scalar, Scalar]:
 
 
 def _read(leaf: Leaf, value: Scalar) -> Scalar:
+    if leaf.kind == "boolean" and value == "":
+        raise _mismatch(leaf, value)  # false in a document, nothing in a query: as the peer has it
     convert = _VALUES.get(leaf.kind) if leaf.kind is not None else None
     try:
         read = leaf.read(value) if convert is None else convert(value)

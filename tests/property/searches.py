@@ -96,6 +96,7 @@ BAD_QUERIES: list[Any] = [
     *({"term": {"day": text}} for text in ("now/x", "2026-01-31||1d", "now+", "now-1", "||/d")),
     {"range": {"day": {"gt": "now", "time_zone": "Mars/Olympus"}}},
     {"prefix": {"num": "1"}},
+    {"term": {"flag": ""}},
     {"prefix": {"_id": "d"}},
     {"wildcard": {"day": "2*"}},
     {"regexp": {"flag": "t.*"}},

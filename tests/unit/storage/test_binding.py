@@ -95,6 +95,7 @@ def test_a_network_is_the_range_of_its_addresses() -> None:
         Terms("num", ("x",)),
         Terms("num", ("1e999",)),
         Terms("num", (False,)),
+        Terms("flag", ("",)),
         Terms("ip", ("10.0.0.0/x",)),
         Terms("ip", (1,)),
         Terms("off", ("x",)),
