@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -122,23 +121,12 @@ class Lane:
             if not turn.has_changes:
                 self._answer(collection, turn)
         changed = [turn for turn in turns if turn.has_changes]
-        with self._expecting(collection, changed):
-            await self._store(collection, changed)
-
-    def _expecting(
-        self, collection: Collection, turns: Sequence[Turn]
-    ) -> AbstractContextManager[None]:
-        if any(job.write.refresh for turn in turns for job in turn.jobs):
-            return self._tools.refreshes.expecting(collection.alias)
-        return nullcontext()
-
-    async def _store(self, collection: Collection, turns: Sequence[Turn]) -> None:
         try:
-            verdicts = await store(self._tools.client, collection, turns)
+            verdicts = await store(tools.client, collection, changed)
         except UnreachableError:
-            self._lost |= {turn.id: turn for turn in turns}
+            self._lost |= {turn.id: turn for turn in changed}
             raise
-        await self._judge(collection, list(zip(turns, verdicts, strict=True)))
+        await self._judge(collection, list(zip(changed, verdicts, strict=True)))
 
     async def _read(
         self, collection: Collection, ids: Sequence[str], fresh: set[str]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 
 from storage.opensearch.client import Client
 from storage.opensearch.faults import RefusedError, UnreachableError
@@ -14,15 +12,13 @@ class Refreshes:
     """Makes writes visible to searches soon after they were acknowledged.
 
     Args:
-        interval_s: Least time between two refreshes of one index, start to start. One is held as
-            long, at most, for writes under way that will wait for it.
+        interval_s: Least time between two refreshes of one index, start to start.
     """
 
     def __init__(self, client: Client, interval_s: float) -> None:
         self._client = client
         self._interval_s = interval_s
         self._waiting: dict[str, asyncio.Future[None]] = {}
-        self._coming: dict[str, asyncio.Future[None]] = {}
         self._last: dict[str, float] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -39,24 +35,6 @@ class Refreshes:
             self._tasks[alias] = loop.create_task(self._run(alias), name=f"refresh {alias}")
         return future
 
-    @contextlib.contextmanager
-    def expecting(self, alias: str) -> Iterator[None]:
-        """Writes are under way whose callers join at its end: let the next refresh be theirs.
-
-        Without it those who wrote while another refresh ran have theirs just before these come,
-        and these wait for that one and then for one of their own.
-        """
-        outer = self._coming.get(alias)
-        future = self._coming[alias] = asyncio.get_running_loop().create_future()
-        try:
-            yield
-        finally:
-            future.set_result(None)
-            if outer is None:
-                del self._coming[alias]
-            else:
-                self._coming[alias] = outer
-
     async def close(self) -> None:
         """Finish what is waited for."""
         if self._tasks:
@@ -68,8 +46,6 @@ class Refreshes:
             pause_s = self._last.get(alias, 0.0) + self._interval_s - loop.time()
             # At least one turn of the loop, so that writes answered together share it.
             await asyncio.sleep(max(0.0, pause_s))
-            if alias in self._coming:
-                await asyncio.wait([self._coming[alias]], timeout=self._interval_s)
             self._last[alias] = loop.time()
             future = self._waiting.pop(alias)
             try:
