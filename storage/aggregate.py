@@ -23,7 +23,7 @@ from storage.aggregations import (
     searches_of,
 )
 from storage.binding import bind, check_sort
-from storage.dividing import Divider, Found, Held, Place, numbers_of, ranked
+from storage.dividing import Divider, Found, Held, Place, ranked
 from storage.evaluate import fields_of, in_order
 from storage.fields import Value
 from storage.formats import KeyFormat, key_format, key_of
@@ -73,7 +73,8 @@ class Aggregator(Generic[Found]):
         self._show = show
         self._leaves: dict[str, Leaf | None] = {}
         self._bound: dict[tuple[int, Place], Query] = {}
-        self._divider = divider or Held(self._bound, look)
+        self._held = Held[Found](mappings, self._bound, look)
+        self._divider = divider or self._held
         self._buckets = 0
         for each in aggregations:
             self._check(each)
@@ -169,7 +170,7 @@ class Aggregator(Generic[Found]):
         return {"value": value, **shown.told(value, "value_as_string")}
 
     def _percentiles(self, kind: Percentiles, documents: Sequence[Found]) -> JsonObject:
-        numbers = sorted(numbers_of(kind.field, documents))
+        numbers = sorted(self._held.numbers(kind.field, documents))
         shown = key_format(self._leaf(kind.field))
         pairs = [(percent, percentile(numbers, percent)) for percent in kind.percents]
         if not kind.is_keyed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from collections.abc import Mapping as Named
 from typing import Generic, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ from storage.aggregations import Dates, Filters, Order, Ranges, Span, Steps, Val
 from storage.evaluate import Sortable, matches
 from storage.fields import Value
 from storage.intervals import starts_of
+from storage.mapping import Mapping
 from storage.measures import Sums, number_of
 from storage.query import Query
 
@@ -55,38 +56,57 @@ class Held(Generic[Found]):
     """Divides documents that are held with the values that are looked at; see `Divider`.
 
     Args:
+        mappings: Of the collections that they are in.
         bound: The queries of filters by their identity and the collection.
         look: Called before each part of the work; what it raises ends it.
     """
 
-    def __init__(self, bound: Named[tuple[int, Place], Query], look: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        mappings: Named[Place, Mapping],
+        bound: Named[tuple[int, Place], Query],
+        look: Callable[[], None],
+    ) -> None:
+        self._mappings = mappings
         self._bound = bound
         self._look = look
+        self._with_values: dict[str, set[Place]] = {}
 
     def count(self, field: str, documents: Sequence[Found]) -> int:
         """See `Divider`."""
-        return sum(len(each.fields.get(field, ())) for each in documents)
+        return sum(len(self._values(field, each)) for each in documents)
 
     def distinct(self, field: str, documents: Sequence[Found]) -> int:
         """See `Divider`."""
-        return len({value for each in documents for value in each.fields.get(field, ())})
+        return len({value for each in documents for value in self._values(field, each)})
 
     def sums(self, field: str, documents: Sequence[Found]) -> Sums:
         """See `Divider`."""
-        return Sums.of(numbers_of(field, documents))
+        return Sums.of(self.numbers(field, documents))
+
+    def numbers(self, field: str, documents: Sequence[Found]) -> list[float]:
+        """The values of a field whose values are numbers."""
+        return [number_of(value) for each in documents for value in self._values(field, each)]
+
+    def _values(self, field: str, document: Found) -> Sequence[Value]:
+        places = self._with_values.get(field)
+        if places is None:
+            places = {place for place, each in self._mappings.items() if each.has_values(field)}
+            self._with_values[field] = places
+        return document.fields.get(field, ()) if document.place[1:] in places else ()
 
     def by_value(self, kind: Values, documents: Sequence[Found]) -> Named[Value, Sequence[Found]]:
         """See `Divider`."""
         groups: dict[Value, list[Found]] = {}
         for each in documents:
-            values = [each.place[0]] if kind.field == "_id" else each.fields.get(kind.field, ())
+            values = [each.place[0]] if kind.field == "_id" else self._values(kind.field, each)
             for value in dict.fromkeys(values):
                 groups.setdefault(value, []).append(each)
         return groups
 
     def by_date(self, kind: Dates, documents: Sequence[Found]) -> Named[float, Sequence[Found]]:
         """See `Divider`."""
-        numbers = [int(number) for number in numbers_of(kind.field, documents)]
+        numbers = [int(number) for number in self.numbers(kind.field, documents)]
         start_of, starts = starts_of(kind, numbers)
         groups = self._grouped(documents, kind.field, lambda value: start_of(int(number_of(value))))
         return {start: groups.get(start, []) for start in starts}
@@ -109,7 +129,7 @@ class Held(Generic[Found]):
         return [
             each
             for each in documents
-            if any(low <= number_of(value) < high for value in each.fields.get(field, ()))
+            if any(low <= number_of(value) < high for value in self._values(field, each))
         ]
 
     def by_query(self, kind: Filters, documents: Sequence[Found]) -> Sequence[Sequence[Found]]:
@@ -133,7 +153,7 @@ class Held(Generic[Found]):
     ) -> dict[float, list[Found]]:
         groups: dict[float, list[Found]] = {}
         for each in documents:
-            for key in {key_of(value) for value in each.fields.get(field, ())}:
+            for key in {key_of(value) for value in self._values(field, each)}:
                 groups.setdefault(key, []).append(each)
         return groups
 
@@ -159,11 +179,6 @@ def ranked(
 
 def _comparable(value: Value) -> tuple[bool, float, str]:
     return (True, 0, value) if isinstance(value, str) else (False, number_of(value), "")
-
-
-def numbers_of(field: str, documents: Iterable[Sortable]) -> list[float]:
-    """The values of a field whose values are numbers."""
-    return [number_of(value) for each in documents for value in each.fields.get(field, ())]
 
 
 def bounds_of(span: Span) -> tuple[float, float]:

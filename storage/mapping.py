@@ -182,6 +182,12 @@ class Mapping:
         """The field of that path, sub-fields included; None for objects and unmapped paths."""
         return self.scope.leaf(path)
 
+    def has_values(self, path: str) -> bool:
+        """Whether documents have index rows at that path that are values of theirs: those of
+        nested objects aren't."""
+        leaf = self.leaf(path)
+        return leaf is not None and leaf.kind is not None
+
 
 def changed_rows(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """Which rows an index loses and gains when a document's rows change from one to the other."""

@@ -31,6 +31,10 @@ class Collection:
     fields: dict[str, int]
     incarnation: str
 
+    def field_with_values(self, path: str) -> int | None:
+        """The number of a field that documents have values of; those of nested objects aren't."""
+        return self.fields.get(path) if self.mapping.has_values(path) else None
+
     @property
     def index(self) -> str:
         """The index it is in."""

@@ -130,7 +130,7 @@ def _tally(
     connection: apsw.Connection, collection: Collection, matching: Matching, path: str
 ) -> dict[Value, int]:
     """How many of the documents that match have each value of a field."""
-    field = collection.fields.get(path)
+    field = collection.field_with_values(path)
     if field is None:
         return {}
     rows: Iterable[Any] = connection.execute(

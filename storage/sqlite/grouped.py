@@ -242,7 +242,8 @@ class Grouped:
         return self._groups[at].get(members.bucket, {})
 
     def _rows(self, table: str, field: str, **more: Any) -> _Rows:
-        number = self._collection.fields.get(field, -1)
+        known = self._collection.field_with_values(field)
+        number = -1 if known is None else known
         values = f"values_{self._number} AS d"
         if not table:
             return _Rows(values, f"d.field = ? AND {self._where}", "0", (number,), **more)

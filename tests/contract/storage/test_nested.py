@@ -151,3 +151,30 @@ async def test_what_is_missing_is_named(fleet: Storage) -> None:
     with refused("trivium.unsupported.feature", 'Sorting by "parts.n" within nested objects'):
         await found(fleet, {"sort": ["parts.n"]}, TARGET)
     assert await fleet.count([TARGET], Search()) == len(DOCUMENTS)
+
+
+# Aggregations on the path of nested objects, and what they tell: as where nothing is mapped.
+UNSEEN: Any = [
+    ({"terms": {"field": "parts"}}, []),
+    ({"terms": {"field": "parts"}, "aggs": {"m": {"max": {"field": "parts.n"}}}}, []),
+    ({"histogram": {"field": "parts", "interval": 1}}, []),
+    ({"date_histogram": {"field": "parts", "calendar_interval": "day"}}, []),
+    ({"range": {"field": "parts", "ranges": [{"key": "all", "from": 0}]}}, [("all", 0)]),
+    ({"value_count": {"field": "parts"}}, 0),
+    ({"cardinality": {"field": "parts"}}, 0),
+    ({"sum": {"field": "parts"}}, 0),
+    ({"max": {"field": "parts"}}, None),
+]
+
+
+async def test_aggregations_see_no_values_at_their_path(fleet: Storage) -> None:
+    for kind, told in UNSEEN:
+        # The filter looks at the objects; what is beside it and within it doesn't.
+        inner = {"filter": nested({"match_all": {}}), "aggs": {"a": kind}}
+        search = read_search({"size": 0, "aggs": {"a": kind, "inner": inner}})
+        found: Any = (await fleet.search([TARGET], search)).aggregations
+        for each in (found["a"], found["inner"]["a"]):
+            if "buckets" in each:
+                assert [(one["key"], one["doc_count"]) for one in each["buckets"]] == told
+            else:
+                assert each["value"] == told, kind
