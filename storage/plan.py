@@ -225,9 +225,11 @@ def follow(branch: Branch, merged: tuple[JsonObject, JsonObject, JsonObject], fo
     if "." in "".join(after):  # may be a second way to a field
         return False
     for key in changes:
-        old, value = before.get(key), after[key]
+        old, value = before.get(key, _NOTHING), after[key]
         if old is value:
             continue
+        if old is _NOTHING:  # a null, too, is read where there was nothing
+            old = None
         child = branch.children.get(key)
         if type(child) is Leaf:
             if not _follow_leaf(child, old, value, found):

@@ -105,6 +105,18 @@ async def test_strict_refuses_fields_that_are_not_mapped(storage: Storage) -> No
         await storage.write(a_write("update", "one", {"unknown": 1}))
 
 
+async def test_a_null_that_an_update_adds_is_read_as_one_that_was_written(storage: Storage) -> None:
+    strict = {"dynamic": "strict", "properties": {"known": {"type": "keyword"}}}
+    missing = {"type": "keyword", "null_value": "none"}
+    await storage.update_mapping(*TARGET, {"properties": {"shut": strict, "missing": missing}})
+    await put(storage, "a", {"other": 1, "shut": {"known": "x"}})
+    with refused("services.storage.strict_mapping_rejection", "unknown", INDEX, COLLECTION):
+        await storage.write(a_write("update", "a", {"shut": {"unknown": None}}))
+    await storage.write(a_write("update", "a", {"missing": None}))
+    for query in ({"term": {"missing": "none"}}, {"exists": {"field": "missing"}}):
+        assert await found(storage, {"query": query}) == ["a"]
+
+
 async def test_dynamic_maps_what_it_meets(storage: Storage) -> None:
     await storage.update_mapping(*TARGET, {"dynamic": "true"})
     content = {
