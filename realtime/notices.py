@@ -173,7 +173,7 @@ def of_end(room: Room, error: RouterError) -> JsonObject:
 def _action(write: Write, written: Written) -> str:
     if write.verb == "delete":
         return "delete"
-    if written.previous is None:
+    if written.replaced is None:
         return "create"
     return "update" if write.verb in _UPDATES else "replace"
 

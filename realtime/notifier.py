@@ -239,7 +239,8 @@ class Notifier:
     def _tell_of(self, write: Write, written: Written) -> None:
         place = (write.index, write.collection)
         after = {} if write.verb == "delete" else self._with_id(place, written, written.source)
-        before = {} if written.previous is None else self._with_id(place, written, written.previous)
+        previous = written.previous
+        before = {} if previous is None else self._with_id(place, written, previous)
         left = [room for room in before if room not in after]
         if not after and not left:
             return

@@ -103,8 +103,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def previous(self) -> JsonObject | None:
-        """The content that this write replaced; JSON is read when asked for, and only then, since
-        few ever ask."""
+        """The content that this write replaced; JSON is read whenever this is asked for, and only
+        then, since few ever ask: ask once, and `replaced` for whether there was any."""
         replaced = self.replaced
         if not isinstance(replaced, bytes):
             return replaced

@@ -28,8 +28,9 @@ class Done:
 
 
 def _apart(written: Written) -> Written:
+    replaced = written.replaced
     return msgspec.structs.replace(
         written,
         source=copied(written.source),
-        replaced=None if written.previous is None else copied(written.previous),
+        replaced=copied(replaced) if isinstance(replaced, dict) else replaced,
     )

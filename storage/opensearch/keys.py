@@ -83,6 +83,7 @@ class Keys:
 
 def memo_of(once: Once, write: Write, written: Written, now_ms: int) -> JsonObject:
     """What is kept of a write that was done under a key."""
+    previous = written.previous
     return {
         "key": once.key,
         "fingerprint": once.fingerprint,
@@ -91,7 +92,7 @@ def memo_of(once: Once, write: Write, written: Written, now_ms: int) -> JsonObje
         "created": written.created,
         "content": copied(write.content),
         "source": copied(written.source),
-        "previous": None if written.previous is None else copied(written.previous),
+        "previous": None if previous is None else copied(previous),
     }
 
 
