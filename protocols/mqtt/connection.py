@@ -169,8 +169,8 @@ class MqttConnection(asyncio.Protocol):
         self.end(Reason.NOT_AUTHORIZED, reason)
 
     def unsent(self) -> int:
-        """Bytes that wait until the client reads them, or acknowledges those before them."""
-        return self._unsent() + self._session.kept_bytes
+        """Bytes that wait until the client reads them, or more once its queue is half full."""
+        return max(self._unsent(), self._session.kept_bytes)
 
     def hears(self, channel: str) -> bool:
         """Whether messages of a channel reach the client: it has subscribed to its topic."""

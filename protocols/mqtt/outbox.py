@@ -146,11 +146,10 @@ class Outbox:
 
     @property
     def kept_bytes(self) -> int:
-        """Bytes that the queue of a kept session holds, sent or not; also where that is few, more
-        than whoever sends much of its own accord may leave unread, once the queue is half full."""
-        if self.bounds is None:
-            return 0
-        return max(self.bounds.bytes, int(_CROWD_BYTES * self.bounds.share(len(self._entries))))
+        """How full the queue of a kept session is, sent or not: more than whoever sends much of
+        its own accord may leave unread, once it is half full."""
+        # What is on its way alone tells nothing: over a long line that is much at all times.
+        return 0 if self.bounds is None else int(_CROWD_BYTES * self.bounds.share(len(self)))
 
     # -- the client comes and goes --------------------------------------------------------
 

@@ -54,7 +54,9 @@ class Bounds:
     def share(self, messages: int) -> float:
         """How much of the place is taken, by so many messages; 1 for all of it."""
         settings = self._settings
-        return max(messages / settings.queue_messages, self.bytes / settings.queue_bytes)
+        free = self._pool.most - self._pool.bytes
+        most_bytes = max(1, min(settings.queue_bytes, self.bytes + free))
+        return max(messages / settings.queue_messages, self.bytes / most_bytes)
 
     def may_ever(self, size: int) -> bool:
         """Whether a message of that size has a place in an empty queue."""

@@ -80,11 +80,24 @@ async def take(client: RawClient, count: int) -> list[Any]:
     return found
 
 
-async def fill(server: Server, names: range) -> None:
-    documents: Any = [{"_id": f"{n:06d}", "body": {}} for n in names]
+async def receive(client: RawClient, count: int) -> list[Publish]:
+    """The next notifications, none acknowledged."""
+    found = []
+    for _ in range(count):
+        packet = await client.receive()
+        assert isinstance(packet, Publish), packet
+        found.append(packet)
+    return found
+
+
+async def fill(
+    server: Server, names: range, *, collection: str = PLACE["collection"], text: str = ""
+) -> None:
+    place = {**PLACE, "collection": collection}
+    documents: Any = [{"_id": f"{n:06d}", "body": {"text": text}} for n in names]
     for begin in range(0, len(documents), 200):
         body = {"documents": documents[begin : begin + 200]}
-        await ask(server.port, controller="document", action="mCreate", body=body, **PLACE)
+        await ask(server.port, controller="document", action="mCreate", body=body, **place)
 
 
 def forget_feed(data: Path) -> None:
@@ -160,6 +173,27 @@ async def test_a_client_that_acknowledges_slowly_misses_nothing_of_the_past(
             await connect(client, most=5)
             await listen(client, **{"from": 0})
             assert names(await take(client, PAST)) == [f"{n:06d}" for n in range(PAST)]
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def test_who_acknowledges_late_what_happens_reads_the_past(tmp_path: Path) -> None:
+    live, told = 100, 20
+    server = await asyncio.to_thread(start, tmp_path)
+    try:
+        for collection in (PLACE["collection"], "other"):
+            place = {**PLACE, "collection": collection}
+            await ask(server.port, controller="collection", action="create", **place)
+        await fill(server, range(told))
+        async with raw(server.mqtt_port) as client:
+            await connect(client, most=1_000)
+            channel = await listen(client, collection="other")
+            # More bytes than a listener may leave unread are on their way.
+            await fill(server, range(live), collection="other", text="x" * 2_000)
+            late = await receive(client, live)
+            await listen(client, **{"from": 0})
+            assert names(await take(client, told)) == [f"{n:06d}" for n in range(told)]
+            assert {each.topic for each in late} == {channel}
     finally:
         await asyncio.to_thread(server.stop)
 

@@ -15,6 +15,7 @@ import pytest
 from realtime import holds, past, snapshots
 from realtime.koncorde.parse import FilterLimits
 from realtime.memberships import Memberships
+from router.connections import Connections
 from router.envelope import ANONYMOUS
 from router.settings import OpenSearchSettings, StorageSettings
 from storage.contract import Change, Hit, Storage, Write
@@ -55,6 +56,19 @@ class Seams(MemoryStorage):
         if self.after_scan is not None:
             await self.after_scan()
         return found
+
+
+class Busy(Listener):
+    """One that is told much beside the past, and reads it as fast as it comes."""
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__(connections, "c1")
+        self.looks = 0
+        self.is_idle = False
+
+    def unsent(self) -> int:
+        self.looks += 1
+        return 0 if self.is_idle else 150 + self.looks % 2
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -468,6 +482,21 @@ class TestReaders:
         assert "too slowly" in ear.expelled
         assert len(ear.heard) == 1
         assert await lab.result("realtime:list") == {}
+
+    async def test_who_reads_but_never_comes_to_the_end_is_waited_for(
+        self, lab: InProcess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(past, "MOST_UNSENT", 100)
+        monkeypatch.setattr(past, "PATIENCE_S", 0.1)
+        ear = Busy(lab.connections)
+        await do(lab, "createOrReplace", "a", {"n": 0})
+        await subscribe(lab, {}, 0)
+        async with asyncio.timeout(60):
+            while ear.looks < 30 and not ear.expelled:
+                await asyncio.sleep(0.01)
+        assert (ear.heard, ear.expelled) == ([], "")
+        ear.is_idle = True
+        assert numbers(await ear.until(1)) == [0]
 
     async def test_who_leaves_is_told_nothing_more(self, seams: InProcess) -> None:
         ear = listener(seams)

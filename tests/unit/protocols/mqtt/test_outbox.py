@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import cast
+from typing import Any, cast
+
+import pytest
 
 from protocols.codec.mqtt.packets import Publish, Pubrel
 from protocols.codec.mqtt.properties import Properties
 from protocols.codec.mqtt.reasons import Reason
 from protocols.mqtt.outbox import MOST_IN_FLIGHT, Outbox, Send
+from protocols.mqtt.room import Bounds, Pool, pool_of
+from realtime.past import MOST_UNSENT
+from router.settings import MqttSessionSettings
 
 MESSAGE = Publish(topic="t", payload=b"12345", qos=1)
 
@@ -151,3 +156,30 @@ def test_an_end_with_many_messages_takes_no_time() -> None:
     box.clear()
     assert time.process_time() - began < 20
     assert len(box) == box.held_bytes == 0
+
+
+def kept_outbox(**settings: Any) -> tuple[Outbox, Pool]:
+    """That of a session which goes on without its client, and what it shares with others."""
+    box, _ = outbox(100)
+    chosen = MqttSessionSettings(**settings)
+    pool = pool_of(chosen)
+    box.bounds = Bounds(chosen, pool)
+    return box, pool
+
+
+@pytest.mark.parametrize(
+    ("settings", "length"),
+    [({"queue_messages": 10}, 0), ({"queue_bytes": 100_000}, 10_000), ({"queues_mb": 1}, 60_000)],
+)
+def test_a_queue_is_crowded_once_it_is_half_full(settings: Any, length: int) -> None:
+    box, pool = kept_outbox(**settings)
+    if "queues_mb" in settings:
+        pool.bytes = pool.most - 650_000  # others have taken the rest
+    crowded = []
+    for _ in range(6):
+        box.publish(Publish(topic="t", payload=b"x" * length, qos=1))
+        crowded.append(box.kept_bytes > MOST_UNSENT)
+    assert crowded == [False] * 4 + [crowded[4], True]
+    for packet_id in range(1, 5):
+        box.acknowledged(packet_id)
+    assert box.kept_bytes < MOST_UNSENT
