@@ -18,8 +18,9 @@ from storage.projection import project
 from storage.query import Search
 from storage.sqlite.catalog import Collection
 from storage.sqlite.found import Counted
-from storage.sqlite.grouped import Grouped, IndivisibleError, is_divisible
+from storage.sqlite.grouped import Grouped, is_divisible
 from storage.sqlite.matching import Matching
+from storage.sqlite.pairs import IndivisibleError
 from storage.sqlite.sides import UPDATED
 
 
@@ -27,8 +28,8 @@ class Counting:
     """Computes the aggregations of one search over some collections.
 
     Terms alone are counted along the index of their field. Of one collection most others are
-    computed by SQL, in memory that doesn't grow with it; for the rest, and for several
-    collections, the values of what matches are read.
+    computed by SQL, in memory that grows with the buckets, not with the documents; for the
+    rest, and for several collections, the values of what matches are read.
 
     Args:
         look: Called before each part of the work; what it raises ends it.
