@@ -27,7 +27,7 @@ from storage.dividing import Divider, Found, Held, Place, ranked
 from storage.evaluate import fields_of, in_order
 from storage.fields import Value
 from storage.formats import KeyFormat, key_format, key_of
-from storage.intervals import MAX_BUCKETS, starts_of, steps_between
+from storage.intervals import MAX_BUCKETS, starts_of, steps_between, too_many_buckets
 from storage.mapping import Mapping
 from storage.measures import MEASURES, number_of, percentile, stats
 from storage.plan import Leaf
@@ -154,7 +154,7 @@ class Aggregator(Generic[Found]):
     ) -> JsonObject:
         self._buckets += 1
         if self._buckets > MAX_BUCKETS:
-            raise malformed(f"The aggregations have more than {MAX_BUCKETS} buckets.")
+            raise too_many_buckets()
         return {**head, "doc_count": len(documents), **self._all(subs, documents)}
 
     def _measure(self, kind: Measure, documents: Sequence[Found]) -> JsonObject:
@@ -200,7 +200,9 @@ class Aggregator(Generic[Found]):
     def _values(
         self, kind: Values, subs: Sequence[Aggregation], documents: Sequence[Found]
     ) -> JsonObject:
-        return self._grouped_by_value(kind, subs, self._divider.by_value(kind, documents))
+        groups = self._divider.by_value(kind, documents)
+        rest = self._divider.rest(kind, documents)
+        return self._grouped_by_value(kind, subs, groups, rest)
 
     def tallied(self, kind: Values, counts: Named[Value, int]) -> JsonObject:
         """The result of a terms aggregation without sub-aggregations, where it is known how
@@ -213,6 +215,7 @@ class Aggregator(Generic[Found]):
         kind: Values,
         subs: Sequence[Aggregation],
         groups: Named[Value, Sequence[Found]],
+        rest: int = 0,
     ) -> JsonObject:
         kept = {key: each for key, each in groups.items() if len(each) >= kind.least}
         leaf = self._leaf(kind.field)
@@ -221,7 +224,7 @@ class Aggregator(Generic[Found]):
         buckets: list[Json] = [
             self._bucket(key_of(leaf, key, head), kept[key], subs) for key in order[: kind.size]
         ]
-        others = sum(len(kept[key]) for key in order[kind.size :])
+        others = rest + sum(len(kept[key]) for key in order[kind.size :])
         return {"doc_count_error_upper_bound": 0, "sum_other_doc_count": others, "buckets": buckets}
 
     def _ranked(

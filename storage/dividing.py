@@ -23,7 +23,10 @@ class Divider(Protocol[Found]):
     """Divides documents among buckets; those of several are in each of them."""
 
     def by_value(self, kind: Values, documents: Sequence[Found]) -> Named[Value, Sequence[Found]]:
-        """The documents with each value."""
+        """The documents with each value; those that aren't shown may be left out."""
+
+    def rest(self, kind: Values, documents: Sequence[Found], /) -> int:
+        """How many documents those have that `by_value` left out, and that have `least`."""
 
     def by_date(self, kind: Dates, documents: Sequence[Found]) -> Named[float, Sequence[Found]]:
         """The documents of each interval by its start, in order; empty ones as `least` has it.
@@ -103,6 +106,10 @@ class Held(Generic[Found]):
             for value in dict.fromkeys(values):
                 groups.setdefault(value, []).append(each)
         return groups
+
+    def rest(self, _kind: Values, _documents: Sequence[Found], /) -> int:
+        """See `Divider`."""
+        return 0
 
     def by_date(self, kind: Dates, documents: Sequence[Found]) -> Named[float, Sequence[Found]]:
         """See `Divider`."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
+from router.errors import RouterError
 from storage.aggregations import Dates
 from storage.datemath import FLOORS, moved
 from storage.refusals import malformed, unsupported
@@ -17,6 +18,11 @@ MAX_BUCKETS: Final = 65_535
 """Buckets of one search (`search.max_buckets`)."""
 
 StartOf = Callable[[int], int]
+
+
+def too_many_buckets() -> RouterError:
+    """What refuses more than `MAX_BUCKETS`."""
+    return malformed(f"The aggregations have more than {MAX_BUCKETS} buckets.")
 
 
 def starts_of(kind: Dates, moments: Sequence[int]) -> tuple[StartOf, list[float]]:
@@ -36,7 +42,7 @@ def starts_of(kind: Dates, moments: Sequence[int]) -> tuple[StartOf, list[float]
         between = _between(kind.interval, zone, starts[0], starts[-1])
         starts = list(itertools.islice(between, MAX_BUCKETS + 1))
     if len(starts) > MAX_BUCKETS:
-        raise malformed(f"The aggregations have more than {MAX_BUCKETS} buckets.")
+        raise too_many_buckets()
     return start_of, list(starts)
 
 
@@ -101,5 +107,5 @@ def _between(interval: str | int, zone: tzinfo, first: int, last: int) -> Iterat
 def steps_between(first: float, last: float) -> list[float]:
     """All whole steps from the first to the last. Raises: as `starts_of`."""
     if last - first >= MAX_BUCKETS:
-        raise malformed(f"The aggregations have more than {MAX_BUCKETS} buckets.")
+        raise too_many_buckets()
     return [float(step) for step in range(int(first), int(last) + 1)]

@@ -24,12 +24,13 @@ from storage.aggregations import (
     Values,
 )
 from storage.binding import ID, bind
-from storage.dividing import bounds_of, ranked
+from storage.dividing import bounds_of
 from storage.fields import Value
-from storage.intervals import spans_of, starts_of
+from storage.intervals import MAX_BUCKETS, spans_of, starts_of, too_many_buckets
 from storage.measures import Sums
 from storage.sqlite.catalog import Collection
 from storage.sqlite.found import Counted
+from storage.sqlite.pairs import MOST_UNSHOWN, Allowance, Cut, IndivisibleError, Pairs
 from storage.sqlite.select import Condition
 from storage.sqlite.sides import UPDATED
 
@@ -39,10 +40,6 @@ _MOST_QUERIES: Final = 200
 """Queries of one `Filters`: SQLite takes expressions that are 1000 deep."""
 
 _KINDS: Final = (Measure, Values, Dates, Steps, Ranges, Filters)
-
-
-class IndivisibleError(Exception):
-    """These documents can't be divided in SQL; in Python they can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +64,7 @@ class _Rows:
     """What is divided: `tables` and `where` of a SELECT over `d`, and in which bucket each row is.
 
     Attributes:
+        table: Of the buckets; empty where all rows are in one.
         key: Which of the new buckets it comes into.
         repeats: Whether the same document may come more than once into one bucket.
     """
@@ -75,6 +73,7 @@ class _Rows:
     where: str
     bucket: str
     arguments: tuple[object, ...]
+    table: str = ""
     key: str = "d.value"
     key_arguments: tuple[object, ...] = ()
     repeats: bool = False
@@ -109,7 +108,11 @@ class Grouped:
         self._connection: apsw.Connection
         self._where = ""
         self._tables = 0
+        self._allowance = Allowance()
+        self._sizes = {"": 1}
+        self._with_unshown: set[str] = set()
         self._groups: dict[tuple[str, int], dict[int, _Groups]] = {}
+        self._rest: dict[tuple[str, int], dict[int, int]] = {}
         self._sums: dict[tuple[str, str], dict[int, Sums]] = {}
         self._distinct: dict[tuple[str, str], dict[int, int]] = {}
 
@@ -136,11 +139,18 @@ class Grouped:
 
         def divided(table: str) -> dict[int, _Groups]:
             rows = self._rows(table, kind.field)
-            counts = self._counts(rows)
-            chosen = {parent: _chosen(kind, each) for parent, each in counts.items()}
-            return self._filled(kind, rows, counts, chosen)
+            pairs = self._counts(rows, Cut.of(kind))
+            self._rest[table, id(kind)] = pairs.rest
+            return self._filled(kind, rows, pairs)
 
         return self._parts(kind, documents, divided)
+
+    def rest(self, kind: Values, documents: Sequence[Counted]) -> int:
+        """See `Divider`."""
+        members = _of(documents)
+        if members is None or members.bucket is None:
+            return 0
+        return self._rest[members.table, id(kind)].get(members.bucket, 0)
 
     def by_step(self, kind: Steps, documents: Sequence[Counted]) -> Named[float, Any]:
         """See `Divider`."""
@@ -153,7 +163,7 @@ class Grouped:
                 key_arguments=(kind.offset, kind.width),
                 repeats=True,
             )
-            return self._filled(kind, rows, self._counts(rows))
+            return self._filled(kind, rows, self._counts(rows, Cut(kind.least)))
 
         return cast("Named[float, Any]", self._parts(kind, documents, divided))
 
@@ -165,7 +175,7 @@ class Grouped:
             spans = [] if least is None else spans_of(kind, least, greatest)
             if spans is None:
                 raise IndivisibleError
-            by_position = self._in_spans(kind, table, kind.field, spans)
+            by_position = self._in_spans(kind, table, spans, Cut(kind.least))
             return {
                 parent: {spans[cast("int", at)][0]: group for at, group in groups.items()}
                 for parent, groups in by_position.items()
@@ -181,7 +191,7 @@ class Grouped:
         """See `Divider`."""
 
         def divided(table: str) -> dict[int, _Groups]:
-            return self._in_spans(kind, table, kind.field, [*map(bounds_of, kind.spans)])
+            return self._in_spans(kind, table, [*map(bounds_of, kind.spans)], Cut())
 
         groups = self._parts(kind, documents, divided)
         return [groups.get(at, []) for at in range(len(kind.spans))]
@@ -248,7 +258,7 @@ class Grouped:
         if not table:
             return _Rows(values, f"d.field = ? AND {self._where}", "0", (number,), **more)
         tables = f"{values} CROSS JOIN temp.{table} AS p"
-        return _Rows(tables, "d.field = ? AND p.doc = d.doc", "p.bucket", (number,), **more)
+        return _Rows(tables, "d.field = ? AND p.doc = d.doc", "p.bucket", (number,), table, **more)
 
     def _each_bucket(self, rows: _Rows, asked: str) -> Iterable[Any]:
         sql = f"SELECT {rows.bucket}, {asked} FROM {rows.tables} WHERE {rows.where}"
@@ -261,36 +271,53 @@ class Grouped:
         found: Any = self._connection.execute(sql, rows.arguments).get
         return found[0], found[1]
 
-    def _counts(self, rows: _Rows) -> dict[int, dict[_Key, int]]:
-        """How many documents come into each new bucket, by the old one and its key."""
+    def _counts(self, rows: _Rows, cut: Cut) -> Pairs:
+        """How many documents come into each new bucket, as far as the cut keeps it."""
+        self._check_size(rows, cut)
         counted = "count(DISTINCT d.doc)" if rows.repeats else "count(*)"
         # Grouped by the key alone, rows are taken in the order of the index.
-        grouped = "2" if rows.bucket == "0" else "1, 2"
-        found: Iterable[Any] = self._connection.execute(
+        grouped = "1, 2" if rows.table else "2"
+        found = self._connection.execute(
             f"SELECT {rows.bucket}, {rows.key}, {counted} FROM {rows.tables}"
-            f" WHERE {rows.where} GROUP BY {grouped}",
+            f" WHERE {rows.where} GROUP BY {grouped}{cut.order}",
             (*rows.key_arguments, *rows.arguments),
         )
-        counts: dict[int, dict[_Key, int]] = {}
-        for bucket, key, count in found:
-            counts.setdefault(bucket, {})[key] = count
-        return counts
+        try:
+            return self._read(rows.table, found, cut)
+        finally:
+            found.close()  # left open, it would keep the tables from being removed
 
-    def _filled(
-        self,
-        kind: Kind,
-        rows: _Rows,
-        counts: dict[int, dict[_Key, int]],
-        chosen: dict[int, Sequence[_Key]] | None = None,
-    ) -> dict[int, _Groups]:
-        """The new buckets; those chosen, which are all if nobody did, can be divided further."""
+    def _read(self, table: str, found: Iterable[Any], cut: Cut) -> Pairs:
+        is_shown = table not in self._with_unshown
+        return self._allowance.read(found, cut, is_shown=is_shown, is_within=bool(table))
+
+    def _check_size(self, rows: _Rows, cut: Cut) -> None:
+        """Refuse too many buckets of terms before all of them are counted: documents with many
+        values are in as many pairs of them as the square of that."""
+        may_exceed = cut.order and cut.size * self._sizes[rows.table] > MAX_BUCKETS
+        if not may_exceed or cut.least > 1 or rows.table in self._with_unshown:
+            return
+        pairs = f"SELECT DISTINCT {rows.bucket} AS bucket, {rows.key} FROM {rows.tables}"
+        found: Any = self._connection.execute(
+            "SELECT sum(min(pairs, ?)) FROM (SELECT count(*) AS pairs"
+            f" FROM ({pairs} WHERE {rows.where} LIMIT ?) GROUP BY bucket)",
+            (cut.size, *rows.arguments, MOST_UNSHOWN),
+        )
+        if (found.get or 0) > MAX_BUCKETS:
+            raise too_many_buckets()
+
+    def _filled(self, kind: Kind, rows: _Rows, pairs: Pairs) -> dict[int, _Groups]:
+        """The new buckets, made so that they can be divided further if that is wanted."""
         if id(kind) not in self._divided_further:
-            return _groups("", counts, {})
-        pairs = [(parent, key) for parent, keys in (chosen or counts).items() for key in keys]
-        buckets = {pair: bucket for bucket, pair in enumerate(pairs)}
+            return _groups("", pairs.counts, {})
+        within = [(parent, key) for parent, keys in pairs.counts.items() for key in keys]
+        buckets = {pair: bucket for bucket, pair in enumerate(within)}
         table = self._table(buckets)
+        self._sizes[table] = len(buckets)
+        if pairs.has_unshown:
+            self._with_unshown.add(table)
         self._fill(table, rows)
-        return _groups(table, counts, buckets)
+        return _groups(table, pairs.counts, buckets)
 
     def _table(self, buckets: dict[tuple[int, _Key], int]) -> str:
         self._tables += 1
@@ -318,7 +345,7 @@ class Grouped:
         )
 
     def _in_spans(
-        self, kind: Kind, table: str, field: str, spans: Sequence[tuple[float, float]]
+        self, kind: Dates | Ranges, table: str, spans: Sequence[tuple[float, float]], cut: Cut
     ) -> dict[int, _Groups]:
         """The documents with values in spans, by the position of these."""
         self._tables += 1
@@ -326,16 +353,17 @@ class Grouped:
         self._make(name, "at INTEGER PRIMARY KEY, low, high")
         numbered = [(at, *span) for at, span in enumerate(spans)]
         self._connection.executemany(f"INSERT INTO temp.{name} VALUES (?, ?, ?)", numbered)
-        plain = self._rows(table, field)
+        plain = self._rows(table, kind.field)
         rows = _Rows(
             f"temp.{name} AS s CROSS JOIN {plain.tables}",
             f"{plain.where} AND d.value >= s.low AND d.value < s.high",
             plain.bucket,
             plain.arguments,
+            plain.table,
             key="s.at",
             repeats=True,
         )
-        return self._filled(kind, rows, self._counts(rows))
+        return self._filled(kind, rows, self._counts(rows, cut))
 
     def _conditions(self, kind: Filters) -> list[tuple[str, tuple[object, ...]]]:
         bound = [bind(query, self._collection.mapping) for _, query in kind.queries]
@@ -351,19 +379,21 @@ class Grouped:
         self, kind: Kind, table: str, conditions: Sequence[tuple[str, tuple[object, ...]]]
     ) -> dict[int, _Groups]:
         """The documents of conditions, by the position of these."""
-        counts: dict[int, dict[_Key, int]] = {}
         every = []
         for at, (condition, arguments) in enumerate(conditions):
             documents = f"documents_{self._number} AS d"
-            rows = _Rows(documents, f"{self._where} AND ({condition})", "0", arguments, str(at))
+            rows = _Rows(documents, f"{self._where} AND ({condition})", "0", arguments, key=str(at))
             if table:
                 tables = f"temp.{table} AS p CROSS JOIN {documents}"
                 where = f"d.doc = p.doc AND ({condition})"
-                rows = _Rows(tables, where, "p.bucket", arguments, str(at))
-            for bucket, count in self._each_bucket(rows, "count(*)"):
-                counts.setdefault(bucket, {})[at] = count
+                rows = _Rows(tables, where, "p.bucket", arguments, table, str(at))
             every.append(rows)
-        groups = self._filled(kind, every[0], counts)
+        found = (
+            (bucket, at, count)
+            for at, rows in enumerate(every)
+            for bucket, count in [*self._each_bucket(rows, "count(*)")]
+        )
+        groups = self._filled(kind, every[0], self._read(table, found, Cut()))
         if id(kind) in self._divided_further:
             for rows in every[1:]:
                 self._fill(f"buckets_{self._tables}", rows)
@@ -391,14 +421,6 @@ def _sums(count: int, least: object, greatest: object, total: float) -> Sums:
     if not isinstance(least, (int, float)) or not isinstance(greatest, (int, float)):
         return Sums(count)  # of texts only the number is asked
     return Sums(count, float(least), float(greatest), total)
-
-
-def _chosen(kind: Values, counts: dict[_Key, int]) -> Sequence[_Key]:
-    """The values whose buckets are looked into: those shown, or all that are to be sorted."""
-    kept = {key: range(count) for key, count in counts.items() if count >= kind.least}
-    if any(order.key not in ("_count", "_key") for order in kind.order):
-        return list(kept)
-    return ranked(kind.order, kept)[: kind.size]
 
 
 def _groups(
