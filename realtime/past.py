@@ -82,7 +82,7 @@ class Past:
         self._notifier = notifier
         self._connections = connections
         self._turns = Turns(limits)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, dict[asyncio.Task[None], _Listener]] = {}
         self._heard: dict[str, asyncio.Event] = {}
         notifier.deliveries.on_given_up = self._catch_up_later
         connections.on_subscribed(self._look_again)
@@ -152,7 +152,7 @@ class Past:
 
     async def close(self) -> None:
         """Stop telling."""
-        tasks = list(self._tasks)
+        tasks = [task for each in self._tasks.values() for task in each]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -163,14 +163,20 @@ class Past:
     def _begin(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
         task = asyncio.create_task(self._run(listener, start, answered), name="past of a listener")
         self._turns.begin(listener.reader)
-        self._tasks.add(task)
-        task.add_done_callback(partial(self._done, listener.reader))
+        self._tasks.setdefault(listener.connection, {})[task] = listener
+        task.add_done_callback(partial(self._done, listener))
 
-    def _done(self, reader: Reader, task: asyncio.Task[None]) -> None:
-        self._turns.end(reader)
-        self._tasks.discard(task)
+    def _done(self, listener: _Listener, task: asyncio.Task[None]) -> None:
+        self._turns.end(listener.reader)
+        tasks = self._tasks[listener.connection]
+        del tasks[task]
+        if not tasks:
+            del self._tasks[listener.connection]
 
     async def _run(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
+        await self._turns.metered(self._read(listener, start, answered))
+
+    async def _read(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
         try:
             await answered.wait()
             await self._until_it_hears(listener)
@@ -188,8 +194,8 @@ class Past:
     async def _recount(self, listener: _Listener, after: int) -> None:
         recounting = Recounting(self._storage, listener.room, listener.channel)
         hold = listener.hold
+        await self._turn(listener)
         while True:
-            await self._turns.next(listener.reader)
             hold.begin()
             changes = await self._storage.changes(after, PAGE)
             for change in changes:
@@ -203,7 +209,13 @@ class Past:
                 break
             if hold.is_reached:
                 hold.reached(after)
+            if not self._turns.may_go_on():
+                await self._turn(listener)
         self._catch_up(listener, after)
+
+    async def _turn(self, listener: _Listener) -> None:
+        await self._turns.next(listener.reader)
+        _check(listener)
 
     def _catch_up_later(self, channel: Channel, connection: str, seq: int) -> None:
         # What goes through pipes too slowly is read again in the feed once they have eased.
@@ -230,14 +242,13 @@ class Past:
         matches = Recounting(self._storage, room, channel).matches
         snapshot = notices.Snapshot(request, room.place, {"feed": self._storage.feed, "seq": seq})
         if channel.hears_of_document("in"):
-            await self._turns.next(listener.reader)
+            await self._turn(listener)
             async for documents in Snapshot(self._storage, room.place, seq).pages():
                 for document in documents:
                     if matches(document.id, document.source):
                         await self._keep_pace(listener)
                         self._tell(listener, snapshot.document(document))
-                _check(listener)
-                await self._turns.next(listener.reader)
+                await self._turn(listener)
         self._tell(listener, snapshot.end(), seq)
 
     async def _until_it_hears(self, listener: _Listener) -> None:
@@ -254,6 +265,9 @@ class Past:
         event = self._heard.pop(connection, None)
         if event is not None:
             event.set()
+        for task, listener in self._tasks.get(connection, {}).items():
+            if not listener.is_here and task is not asyncio.current_task():
+                task.cancel()  # it shall not take a turn
 
     async def _keep_pace(self, listener: _Listener) -> None:
         """Wait until the client has read most of what it was sent; cut it off if it doesn't."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import count
 
 import pytest
 
-from realtime import past
+from realtime import past, turns
 from realtime.turns import PastLimits, Reader, Turns, reader_of
 from router.envelope import Connection, Request, User
 from router.errors import RouterError
@@ -76,6 +77,23 @@ class TestHowMany:
             lab.connections.closed("c1")
             await nobody_reads()
 
+    async def test_whoever_is_gone_takes_no_turn(self, lab: InProcess) -> None:
+        for n in range(250):
+            await do(lab, "createOrReplace", "a", {"n": n})
+        pages = count()
+
+        async def read() -> None:
+            next(pages)
+
+        listener(lab, "c1")
+        joined = await subscribe(lab, {"equals": {"n": -1}}, 0)
+        await subscribe(lab, {"equals": {"n": -2}}, "snapshot")
+        await lab.result("realtime:unsubscribe", {"roomId": joined["roomId"]}, connection="c1")
+        lab.connections.closed("c1")
+        lab.storage.after_changes = lab.storage.before_scan = read
+        await nobody_reads()
+        assert next(pages) == 0
+
 
 def request(user: str = "-1", address: str = "", connection: str = "c") -> Request:
     return Request(
@@ -93,6 +111,8 @@ def test_strangers_are_told_apart_by_their_address() -> None:
         reader_of(request(address="a", connection="x")).user == reader_of(request(address="a")).user
     )
     assert reader_of(request(connection="x")).user != reader_of(request(connection="y")).user
+    ours = [reader_of(request(address=f"2001:db8::{n}")) for n in (1, 2)]
+    assert ours[0].user == ours[1].user != reader_of(request(address="2001:db8:0:1::1")).user
 
 
 def test_so_many_of_one_user() -> None:
@@ -135,9 +155,81 @@ class TestTurns:
         await turns.close()
 
 
+class Clock:
+    """Shows what it was set to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TestTheShare:
+    """What readers may take of the time that passes, by a clock that stands still otherwise."""
+
+    async def test_a_turn_lasts_for_several_pages_and_ends(self) -> None:
+        clock = Clock()
+        whose, pages = Turns(PastLimits(share=1), clock), 0
+
+        async def read() -> None:
+            nonlocal pages
+            while pages == 0 or whose.may_go_on():
+                clock.now += turns.TURN_S / 4
+                pages += 1
+
+        await whose.metered(read())
+        assert pages == 4
+
+    @pytest.mark.parametrize("busy", [0, 1, 3, 10])
+    async def test_the_time_of_others_is_not_theirs(self, busy: int) -> None:
+        """However long others keep the loop between two turns, readers get what is theirs."""
+        clock = Clock()
+        whose, page_s, pages = Turns(PastLimits(share=0.5), clock), turns.TURN_S / 10, 0
+
+        async def read() -> None:
+            nonlocal pages
+            while True:
+                clock.now += page_s
+                pages += 1
+                if not whose.may_go_on():
+                    return
+
+        for _ in range(100):
+            await whose.metered(read())
+            clock.now += busy * page_s
+        # A page a turn is the least; beyond that it is half of the time.
+        assert pages == pytest.approx(100 * max(1, busy), rel=0.2)
+
+
+async def test_whoever_reads_comes_up_with_those_who_write(lab: InProcess) -> None:
+    """As many write as fast as they are answered; what is behind becomes less all the same."""
+    written, is_over = count(1), False
+
+    async def write(key: str) -> None:
+        while not is_over:
+            await do(lab, "createOrReplace", key, {"n": next(written)})
+
+    async def until(seq: int) -> None:
+        while await lab.storage.newest() < seq:
+            await asyncio.sleep(0)
+
+    writers = [asyncio.create_task(write(f"d{n}")) for n in range(32)]
+    await until(1_000)
+    listener(lab)
+    joined = await subscribe(lab, NOTHING, 0)
+    (channel,) = lab.notifier.rooms.find(joined["roomId"]).channels.values()
+    while not channel.held["c1"].is_settled:
+        assert await lab.storage.newest() < 20_000
+        await asyncio.sleep(0)
+    is_over = True
+    await asyncio.gather(*writers)
+
+
 async def test_others_are_served_between_two_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads a long past that doesn't concern him, many times over."""
     monkeypatch.setattr(past, "PAGE", 5)
+    monkeypatch.setattr(turns, "TURN_S", 0)  # one page is a turn
     async with in_process(Seams()) as lab:
         await lab.result("collection:create", {"mappings": {"dynamic": "false"}}, **PLACE)
         pages = 0
