@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 import msgspec
 import orjson
 
-from router.envelope import Json
+from router.envelope import Json, JsonObject
 from storage.contract import Change, Document, Storage
 
 PAGE: Final = 500
@@ -95,7 +95,8 @@ async def copy(
         is_resumed: Go on where the target has indexes already.
         size: Documents, or rows, read at a time.
         progress: Told after each page how many of them it had.
-        without: A document that stays behind; rows of the feed about it come along.
+        without: A document that stays behind; rows of the feed about it come along, but nothing of
+            its contents.
 
     Raises:
         NotEmptyError: The target has indexes, and `is_resumed` is false.
@@ -114,7 +115,7 @@ async def copy(
                 done(len(documents))
             async for graves in _graves(source, index, collection, size):
                 await target.bury(index, collection, graves)
-    async for rows in _rows(source, size):
+    async for rows in _rows(source, size, without):
         await target.load_rows(rows)
         done(len(rows))
 
@@ -126,8 +127,9 @@ def check_empty(target: Storage) -> None:
 
 
 async def total(store: Transferable, *, without: Place | None = None) -> Total:
-    """All of a store but the document `without`. Documents count with index, collection, id,
-    version and content, rows with all that they say but their number; keys are sorted first."""
+    """All of a store but the contents of the document `without`. Documents count with index,
+    collection, id, version and content, rows with all that they say but their number; keys are
+    sorted first."""
     documents = graves = digest = 0
     for index in store.indexes():
         for collection in store.collections(index):
@@ -140,14 +142,14 @@ async def total(store: Transferable, *, without: Place | None = None) -> Total:
             async for buried in _graves(store, index, collection, PAGE):
                 graves += len(buried)
                 digest += sum(_digest([index, collection, *each]) for each in buried)
-    rows, chain = await _total_of_rows(store)
+    rows, chain = await _total_of_rows(store, without)
     whole = hashlib.sha256(f"{digest % _MODULUS:064x}{chain:064x}".encode()).hexdigest()
     return Total(documents, graves, rows, whole)
 
 
-async def _total_of_rows(store: Transferable) -> tuple[int, int]:
+async def _total_of_rows(store: Transferable, without: Place | None) -> tuple[int, int]:
     count = chain = 0
-    async for rows in _rows(store, PAGE):
+    async for rows in _rows(store, PAGE, without):
         count += len(rows)
         for row in rows:
             told = msgspec.structs.asdict(msgspec.structs.replace(row, feed="", seq=0))
@@ -173,11 +175,21 @@ async def _graves(
         after_id = graves[-1].id
 
 
-async def _rows(store: Transferable, size: int) -> AsyncIterator[list[Change]]:
+async def _rows(
+    store: Transferable, size: int, without: Place | None
+) -> AsyncIterator[list[Change]]:
     since = 0
     while rows := await store.rows(since, size):
-        yield rows
+        yield [
+            _emptied(row) if (row.index, row.collection, row.id) == without else row for row in rows
+        ]
         since = rows[-1].seq
+
+
+def _emptied(row: Change) -> Change:
+    """A row that says that there was a change, and nothing of what the document held."""
+    changes: JsonObject | None = None if row.changes is None else {}
+    return msgspec.structs.replace(row, changes=changes, undo=None, whole=None)
 
 
 def _digest(whole: Json) -> int:

@@ -82,6 +82,10 @@ async def the_key_document(store: SqliteStorage) -> object:
     return (await store.mget("kuzzle", "config", ["trivium.keys"]))[0]
 
 
+async def the_feed(store: SqliteStorage) -> str:
+    return str(await store.changes(0, 10_000))
+
+
 def secrets_of(data: Path) -> set[str]:
     keys = json.loads((data / KEYS).read_bytes())["keys"]
     return {key["secret"] for key in keys.values()}
@@ -224,6 +228,9 @@ class TestOpenSearch:
         assert secrets_of(last) > secrets_of(first)
         # Where they are in a file, no document has them.
         assert within(last / "private", the_key_document) is None
+        rows = within(last / "private", the_feed)
+        assert "trivium.keys" in rows
+        assert not [secret for secret in secrets_of(last) if secret in rows]
         assert speaks_for(tmp_path, last, token) == "root"
 
     def test_a_migration_that_was_killed_goes_on(self, tmp_path, opensearch):

@@ -112,6 +112,32 @@ async def test_a_copy_is_searched_and_written_on(
     assert await found(target, {"query": {"term": {"model": "Truck"}}}) == []
 
 
+async def test_a_document_that_stays_behind_leaves_its_content_out_of_the_feed_too(
+    source: SqliteStorage, target: Transferable
+) -> None:
+    hidden = (*TARGET, "é-7")
+    secrets = [f"hush{number}" for number in range(35)]  # one row holds the whole document
+    for secret in secrets:
+        await source.write(a_write("update", "é-7", {"keys": {"k": secret}}))
+    await source.write(a_write("replace", "é-7", {"keys": {}}))
+    await copy(source, target, size=5, without=hidden)
+    rows, copied = await source.changes(0), await target.changes(0)
+    assert [told_of(row) for row in copied] == [told_of(row) for row in rows]
+    for row, there in zip(copied, rows, strict=True):
+        if row.id == "é-7":
+            assert (row.changes, row.undo, row.whole) == ({}, None, None)
+        else:
+            assert nameless(row) == nameless(there)
+    assert await total(target, without=hidden) == await total(source, without=hidden)
+    assert await total(target) != await total(source)
+    assert await target.mget(*TARGET, ["é-7"]) == [None]
+
+
+def told_of(row: Change) -> tuple[str, int, str, str | None, int]:
+    """What a row says beside the contents."""
+    return row.id, row.version, row.action, row.author, row.at_ms
+
+
 async def test_there_and_back_is_the_same(
     source: SqliteStorage, target: Transferable, tmp_path: Path
 ) -> None:
