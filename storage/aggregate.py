@@ -27,9 +27,15 @@ from storage.dividing import Divider, Found, Held, Place, ranked
 from storage.evaluate import fields_of, in_order
 from storage.fields import Value
 from storage.formats import KeyFormat, key_format, key_of
-from storage.intervals import MAX_BUCKETS, starts_of, steps_between, too_many_buckets
+from storage.intervals import (
+    MAX_BUCKETS,
+    check_ends,
+    starts_of,
+    steps_between,
+    too_many_buckets,
+)
 from storage.mapping import Mapping
-from storage.measures import MEASURES, number_of, percentile, stats
+from storage.measures import MEASURES, number_of, percentile, stats, written
 from storage.plan import Leaf
 from storage.query import Query, Search
 from storage.refusals import malformed
@@ -142,7 +148,7 @@ class Aggregator(Generic[Found]):
         self._look()
         kind = aggregation.kind
         if isinstance(kind, Measure):
-            return self._measure(kind, documents)
+            return written(self._measure(kind, documents))
         if isinstance(kind, Percentiles):
             return self._percentiles(kind, documents)
         if isinstance(kind, TopHits):
@@ -260,6 +266,7 @@ class Aggregator(Generic[Found]):
         if steps and not kind.least:
             steps = steps_between(steps[0], steps[-1])
         keyed = {step * kind.width + kind.offset: groups.get(step, []) for step in steps}
+        check_ends(*steps[:1], *steps[-1:], *keyed)
         return self._stepped(kind, subs, keyed, key_format(None))
 
     def filled(self, aggregation: Aggregation, buckets: Sequence[JsonObject]) -> JsonObject:
@@ -274,7 +281,7 @@ class Aggregator(Generic[Found]):
             starts = starts_of(kind, [int(start) for start in starts])[1]
         elif starts:
             first, last = ((start - kind.offset) / kind.width for start in (starts[0], starts[-1]))
-            steps = steps_between(round(first), round(last))
+            steps = steps_between(first, last)
             starts = [step * kind.width + kind.offset for step in steps]
         told = [self._step(start, shown, (), aggregation.subs) for start in starts]
         whole = [(name, known.get(number_of(each["key"]), each)) for name, each in told]  # type: ignore[arg-type]

@@ -122,7 +122,8 @@ class Held(Generic[Found]):
         """See `Divider`."""
 
         def step_of(value: Value) -> float:
-            return math.floor((number_of(value) - kind.offset) / kind.width)
+            step = (number_of(value) - kind.offset) / kind.width
+            return math.floor(step) if math.isfinite(step) else step
 
         return self._grouped(documents, kind.field, step_of)
 

@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
 from router.envelope import Json, JsonObject
-from storage.dates import DEFAULT_FORMAT, MAX_MS
+from storage.dates import DEFAULT_FORMAT
 from storage.fields import Value
 from storage.plan import Leaf
 from storage.refusals import unsupported
@@ -60,7 +60,7 @@ def key_format(leaf: Leaf | None, format: str = "", zone: str = "") -> KeyFormat
     parts = _PARTS.findall(name)
     if "".join(parts) != name:
         raise unsupported(f'The date format "{name}" of an aggregation')
-    return KeyFormat(lambda value: _written(local(int(value), where), parts))
+    return KeyFormat(lambda value: _written(int(value), where, parts))
 
 
 def address(text: str) -> str:
@@ -69,16 +69,21 @@ def address(text: str) -> str:
     return str(found.ipv4_mapped or found)
 
 
-def _written(wall: datetime, parts: list[str]) -> str:
+def _written(ms: int, zone: tzinfo, parts: list[str]) -> str:
+    try:
+        wall = local(ms, zone)
+    except OverflowError:  # no calendar has it
+        return str(ms)
     return "".join(
         _LETTERS[part](wall) if part in _LETTERS else part.strip("'") or "'" for part in parts
     )
 
 
 def _iso(ms: int, zone: tzinfo) -> str:
-    if not -MAX_MS <= ms <= MAX_MS:
+    try:
+        wall = local(ms, zone)
+    except OverflowError:  # no calendar has it
         return str(ms)
-    wall = local(ms, zone)
     shift = local(ms, zone) - local(ms, read_zone(""))
     minutes = int(shift.total_seconds() // 60)
     sign, minutes = ("-", -minutes) if minutes < 0 else ("+", minutes)

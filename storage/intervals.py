@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -11,6 +12,7 @@ from typing import Final
 from router.errors import RouterError
 from storage.aggregations import Dates
 from storage.datemath import FLOORS, moved
+from storage.dates import MAX_MS
 from storage.refusals import malformed, unsupported
 from storage.zones import local, moment_ms, read_zone
 
@@ -30,14 +32,19 @@ def starts_of(kind: Dates, moments: Sequence[int]) -> tuple[StartOf, list[float]
     those with moments and, where the histogram has no least count, of those between.
 
     Raises:
-        RouterError: `services.storage.unexpected_bad_request` for more than `MAX_BUCKETS`.
+        RouterError: `services.storage.unexpected_bad_request` for more than `MAX_BUCKETS`, and
+            for moments that the calendar of the zone doesn't have.
     """
     zone = read_zone(kind.zone)
-    start_of = _calendar(kind.interval, zone) if isinstance(kind.interval, str) else None
-    if start_of is None:
-        assert isinstance(kind.interval, int)
-        start_of = _fixed(kind.interval, _shift(moments, zone))
-    starts = sorted({start_of(each) for each in moments})
+    try:
+        if isinstance(kind.interval, str):
+            start_of = _calendar(kind.interval, zone)
+        else:
+            start_of = _fixed(kind.interval, _shift(moments, zone))
+        starts = sorted({start_of(each) for each in moments})
+    except OverflowError:
+        told = "A date_histogram counts dates from the year 1 to 9999, in its time zone too."
+        raise malformed(told) from None
     if starts and not kind.least:
         between = _between(kind.interval, zone, starts[0], starts[-1])
         starts = list(itertools.islice(between, MAX_BUCKETS + 1))
@@ -56,19 +63,25 @@ def spans_of(kind: Dates, first: int, last: int) -> list[tuple[float, float]] | 
         start_of = _fixed(kind.interval, 0)
     else:
         return None
-    starts: list[int] = []
     try:
-        for start in _between(kind.interval, zone, start_of(first), sys.maxsize):
-            starts.append(start)
-            if start > last:
-                break
-            if len(starts) > MAX_BUCKETS:
-                return None
-    except OverflowError:  # the end of the calendar
+        starts = _until_behind(last, _between(kind.interval, zone, start_of(first), sys.maxsize))
+        if len(starts) > MAX_BUCKETS:
+            return None
+        spans = list(itertools.pairwise(starts))
+        is_whole = all(start_of(low) == low == start_of(high - 1) < high for low, high in spans)
+    except OverflowError:  # moments that the calendar doesn't have
         return None
-    spans = list(itertools.pairwise(starts))
-    is_whole = all(start_of(low) == low == start_of(high - 1) < high for low, high in spans)
     return list(spans) if is_whole else None
+
+
+def _until_behind(last: int, starts: Iterator[int]) -> list[int]:
+    """The starts, the first behind `last` included, which may be the end of the calendar."""
+    found: list[int] = []
+    for start in itertools.islice(starts, MAX_BUCKETS + 1):
+        found.append(start)
+        if start > last:
+            return found
+    return [*found, MAX_MS + 1]
 
 
 def _calendar(unit: str, zone: tzinfo) -> StartOf:
@@ -84,6 +97,8 @@ def _fixed(width: int, shift: int) -> StartOf:
 
 def _shift(moments: Sequence[int], zone: tzinfo) -> int:
     """How far the clocks of the zone are ahead of UTC, in ms."""
+    if zone is UTC:
+        return 0
     shifts = {_ahead(ms, zone) for ms in moments}
     if len(shifts) > 1:
         raise unsupported("A fixed interval of a time zone over a change of its clocks")
@@ -100,12 +115,26 @@ def _between(interval: str | int, zone: tzinfo, first: int, last: int) -> Iterat
         yield start
         if isinstance(interval, int):
             start += interval
-        else:
+            continue
+        try:
             start = moment_ms(moved(local(start, zone), 1, interval), zone)
+        except OverflowError:  # the end of the calendar
+            return
 
 
 def steps_between(first: float, last: float) -> list[float]:
     """All whole steps from the first to the last. Raises: as `starts_of`."""
+    check_ends(first, last)
     if last - first >= MAX_BUCKETS:
         raise too_many_buckets()
-    return [float(step) for step in range(int(first), int(last) + 1)]
+    return [float(step) for step in range(round(first), round(last) + 1)]
+
+
+def check_ends(*numbers: float) -> None:
+    """Let the steps of a histogram pass that are numbers.
+
+    Raises:
+        RouterError: `services.storage.unexpected_bad_request`.
+    """
+    if not all(map(math.isfinite, numbers)):
+        raise malformed("The interval of the histogram doesn't fit numbers as large as these.")

@@ -11,6 +11,11 @@ from router.envelope import Json, JsonObject
 from storage.fields import Value
 from storage.formats import KeyFormat
 
+SCALE: Final = 2.0**64
+"""What numbers are divided by whose sum overflows on the way; it may not in the end."""
+
+_ENDLESS: Final[dict[float, Json]] = {math.inf: "Infinity", -math.inf: "-Infinity"}
+
 # The one place where the peer shows booleans bare.
 _BARE: Final[dict[str, Json]] = {"true": True, "false": False}
 
@@ -29,7 +34,10 @@ class Sums:
         """Those of numbers."""
         if not numbers:
             return cls()
-        total = math.fsum(numbers)
+        try:
+            total = math.fsum(numbers)
+        except OverflowError:
+            total = math.fsum(number / SCALE for number in numbers) * SCALE
         return cls(len(numbers), float(min(numbers)), float(max(numbers)), total)
 
     @property
@@ -61,6 +69,14 @@ def percentile(numbers: Sequence[float], percent: float) -> float | None:
     if not numbers:
         return None
     return float(numbers[min(len(numbers) - 1, math.floor(len(numbers) * percent / 100))])
+
+
+def written(measured: JsonObject) -> JsonObject:
+    """Measures with sums too large for a number as the peer writes these: JSON has none."""
+    return {
+        key: _ENDLESS.get(value, value) if isinstance(value, float) else value
+        for key, value in measured.items()
+    }
 
 
 def number_of(value: Value) -> float:

@@ -6,6 +6,7 @@ these are then computed for all its buckets at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Named
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from storage.binding import ID, bind
 from storage.dividing import bounds_of
 from storage.fields import Value
 from storage.intervals import MAX_BUCKETS, spans_of, starts_of, too_many_buckets
-from storage.measures import Sums
+from storage.measures import SCALE, Sums
 from storage.sqlite.catalog import Collection
 from storage.sqlite.found import Counted
 from storage.sqlite.pairs import MOST_UNSHOWN, Allowance, Cut, IndivisibleError, Pairs
@@ -229,11 +230,17 @@ class Grouped:
             return Sums()
         known = self._sums.get((members.table, field))
         if known is None:
-            asked = "count(*), min(d.value), max(d.value), total(d.value)"
-            found = self._each_bucket(self._rows(members.table, field), asked)
-            known = {bucket: _sums(*parts) for bucket, *parts in found}
+            rows = self._rows(members.table, field)
+            known = self._summed(rows, "total(d.value)", 1)
+            if not all(math.isfinite(each.total) for each in known.values()):
+                known = self._summed(rows, f"total(d.value / {SCALE})", SCALE)
             self._sums[members.table, field] = known
         return known.get(members.bucket, Sums())
+
+    def _summed(self, rows: _Rows, total: str, scale: float) -> dict[int, Sums]:
+        asked = f"count(*), min(d.value), max(d.value), {total}"
+        found = self._each_bucket(rows, asked)
+        return {bucket: _sums(scale, *parts) for bucket, *parts in found}
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -417,9 +424,11 @@ def _of(documents: Sequence[Counted]) -> Members | None:
     return found if isinstance(found, Members) else None
 
 
-def _sums(count: int, least: object, greatest: object, total: float) -> Sums:
+def _sums(scale: float, count: int, least: object, greatest: object, total: float | None) -> Sums:
     if not isinstance(least, (int, float)) or not isinstance(greatest, (int, float)):
         return Sums(count)  # of texts only the number is asked
+    # Two sums without end, one of them negative, make none.
+    total = math.nan if total is None else total * scale
     return Sums(count, float(least), float(greatest), total)
 
 
