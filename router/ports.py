@@ -56,8 +56,16 @@ class Auditor(Protocol):
             RouterError: `trivium.audit.unavailable`, it can't be audited and so may not run.
         """
 
-    def answered(self, action: Action | None, request: Request, response: Response) -> None:
-        """Told once of each answer; `action` is None for one that doesn't exist."""
+    def answered(
+        self,
+        action: Action | None,
+        request: Request,
+        response: Response,
+        *,
+        count: int | None = None,
+    ) -> None:
+        """Told once of each answer; `action` is None for one that doesn't exist. `count`: for how
+        many at once it was, where that isn't in the request."""
 
     def turned_away(self, connection: Connection, request_id: str, error: RouterError) -> None:
         """Told by a wire of whom it refused before there was a request."""
@@ -69,7 +77,14 @@ class Unaudited:
     def check(self, action: Action) -> None:
         """Let it pass."""
 
-    def answered(self, action: Action | None, request: Request, response: Response) -> None:
+    def answered(
+        self,
+        action: Action | None,
+        request: Request,
+        response: Response,
+        *,
+        count: int | None = None,
+    ) -> None:
         """Forget it."""
 
     def turned_away(self, connection: Connection, request_id: str, error: RouterError) -> None:

@@ -38,7 +38,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             (logged in when it connected), `application`.
         kuid: Id of the user; None where the token told nothing.
         error: Id of the error it was answered with.
-        anchor, count: Of the router's own entries (`trivium:pruned`, `trivium:lost`).
+        anchor: Of the router's own entry `trivium:pruned`.
+        count: Of the router's own entries (`trivium:lost`): how many. Of a subscription that was
+            refused: to how many topics in one packet, if to more than the one that is named.
         seq, prev: Its number in the chain, and the hash of the entry before.
     """
 

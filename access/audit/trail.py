@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from access.audit.entry import Entry, Outcome, text
 from access.audit.journal import Journal
 from access.audit.selection import Selection, keeps_out
@@ -48,14 +50,22 @@ class Trail:
         ):
             raise RouterError(UNAVAILABLE)
 
-    def answered(self, action: Action | None, request: Request, response: Response) -> None:
-        """Note how a request ended; `action` is None for one that isn't in the table."""
+    def answered(
+        self,
+        action: Action | None,
+        request: Request,
+        response: Response,
+        *,
+        count: int | None = None,
+    ) -> None:
+        """See `router.ports.Auditor`."""
         error = None if response.error is None else str(response.error["id"])
         is_taken = action is not None and self._selection.takes(action.controller, action.name)
         if (is_taken or keeps_out(error)) and error != UNAVAILABLE:
             places = () if action is None else action.places(request)
             request = _by_whom(request, response)
-            self._journal.put(_entry(request, places, error, response.status, self._clock()))
+            entry = _entry(request, places, error, response.status, self._clock())
+            self._journal.put(entry if count is None else replace(entry, count=count))
 
     def turned_away(self, connection: Connection, request_id: str, error: RouterError) -> None:
         """Note that a wire let nobody in, or no request through; not if it's the wire's fault."""

@@ -21,7 +21,7 @@ from protocols.codec.mqtt.packets import (
     Unsubscribe,
 )
 from protocols.codec.mqtt.properties import NO_PROPERTIES, Properties
-from protocols.codec.mqtt.reasons import Reason, protocol_error
+from protocols.codec.mqtt.reasons import SUBACK_FAILURE, Reason, protocol_error
 from protocols.mqtt.aliases import IncomingAliases
 from protocols.mqtt.answers import RATE_EXCEEDED, TOO_MANY, Answers, check_publish
 from protocols.mqtt.backlog import Backlog
@@ -203,9 +203,12 @@ class Exchange:
         self._outbox.completed(packet.packet_id)
 
     def _on_subscribe(self, packet: Subscribe) -> None:
+        if not self._sessions.may_send(self._state.id):
+            self._subscribed_too_soon(packet)
+            return
         reasons, fresh, kept_out = self._subscriptions.add(packet, self._writer.version)
-        for topic_filter in kept_out:
-            self._kept_out(topic_filter)
+        if kept_out:
+            self._kept_out(kept_out)
         topics = [one.topic_filter for one in packet.subscriptions]
         tell = partial(self._subscribed, packet, fresh)
         self.following.subscribed(topics, reasons, {each.topic_filter for each in fresh}, tell)
@@ -225,8 +228,18 @@ class Exchange:
                 self.backlog.add(standing)
         self.backlog.send()
 
-    def _kept_out(self, topic_filter: str) -> None:
-        kept_out = KeptOut(self._connection, self._state.owner, "subscribe", topic_filter)
+    def _subscribed_too_soon(self, packet: Subscribe) -> None:
+        self._writer.refused.append(RATE_EXCEEDED)
+        reason = Reason.QUOTA_EXCEEDED if self._writer.version == V5 else SUBACK_FAILURE
+        reasons = (reason,) * len(packet.subscriptions)
+        _, properties = self.answers.too_soon()
+        answer = Suback(packet_id=packet.packet_id, reasons=reasons, properties=properties)
+        self._writer.send(answer)
+
+    def _kept_out(self, filters: tuple[str, ...]) -> None:
+        # One entry for all: a packet may hold a thousand, and costs its sender less than an entry.
+        owner = self._state.owner
+        kept_out = KeptOut(self._connection, owner, "subscribe", filters[0], len(filters))
         self._sessions.on_kept_out(kept_out)
 
     def _why_not(self) -> str:

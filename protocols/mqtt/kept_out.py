@@ -15,17 +15,19 @@ CONTROLLER: Final = "mqtt"
 
 
 class KeptOut(NamedTuple):
-    """What a client wanted to do with a topic, or a filter; `owner` is empty for nobody."""
+    """What a client wanted to do with a topic, or a filter, the first of `number` in one packet;
+    `owner` is empty for nobody."""
 
     connection: Connection
     owner: str
     verb: Verb
     topic: str
+    number: int = 1
 
 
 def report(auditor: Auditor, kept_out: KeptOut) -> None:
     """Let the audit have it as a request that was refused: `mqtt:publish`, `mqtt:subscribe`, with
-    the topic in the place of a document's id."""
+    the topic in the place of a document's id, and how many there were if not one."""
     user = User(kept_out.owner) if kept_out.owner else ANONYMOUS
     request = Request(
         controller=CONTROLLER,
@@ -37,4 +39,5 @@ def report(auditor: Auditor, kept_out: KeptOut) -> None:
     )
     verdict = "forbidden" if kept_out.owner else "unauthorized"
     error = RouterError(f"security.rights.{verdict}", CONTROLLER, kept_out.verb, user.id)
-    auditor.answered(None, request, refusal(error))
+    count = kept_out.number if kept_out.number > 1 else None
+    auditor.answered(None, request, refusal(error), count=count)

@@ -16,7 +16,8 @@ from router import topics
 
 class Granted(NamedTuple):
     """What a SUBSCRIBE is answered with, the subscriptions that get retained messages now, and
-    the filters that the client has no right to."""
+    the filters that the client has no right to; the request topic, which nobody may have, is no
+    question of rights."""
 
     reasons: tuple[int, ...]
     fresh: tuple[Standing, ...]
@@ -76,7 +77,7 @@ class Subscriptions:
         kept_out = tuple(
             asked.topic_filter
             for asked, reason in zip(packet.subscriptions, reasons, strict=True)
-            if reason == Reason.NOT_AUTHORIZED
+            if reason == Reason.NOT_AUTHORIZED and asked.topic_filter != self._terms.request_topic
         )
         told = reasons if version == V5 else [min(reason, SUBACK_FAILURE) for reason in reasons]
         return Granted(tuple(told), tuple(fresh), kept_out)

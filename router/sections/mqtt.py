@@ -33,7 +33,7 @@ class MqttSettings(Section):
         description="Whether clients of this router may publish to each other, by their rights.",
     )
     rate_limit: int = Field(
-        0, ge=0, description="Requests and messages a second of one client; 0 is any number."
+        0, ge=0, description="Requests, messages and SUBSCRIBEs a second of one client; 0: any."
     )
     connect_timeout_s: float = Field(10.0, gt=0, description="Seconds to send CONNECT.")
     max_packet_bytes: int = Field(1_114_112, ge=1024, description="Bytes; 1 MB and its header.")

@@ -29,15 +29,20 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         yield started
 
 
-async def kept_out(server: Server) -> list[tuple[Any, ...]]:
-    """What the audit has of clients without a right to a topic, in the order it happened."""
+async def refused(server: Server) -> list[dict[str, Any]]:
+    """What the audit has of those who were kept out, in the order it happened."""
     asked: JsonObject = {"controller": "security", "action": "searchAudit", "size": 100}
     async with device(server, ROOT) as root:
         await root.wire.ask({**asked, "body": {"outcome": "refused"}})
-        hits = (await root.wire.answer())["result"]["hits"]
+        hits: list[dict[str, Any]] = (await root.wire.answer())["result"]["hits"]
+    return hits[::-1]
+
+
+async def kept_out(server: Server) -> list[tuple[Any, ...]]:
+    """The same of each entry: what was asked for, by whom, and how that was answered."""
     return [
         (hit["controller"], hit["action"], hit["id"], hit["kuid"], hit["client"], hit["status"])
-        for hit in reversed(hits)
+        for hit in await refused(server)
     ]
 
 
@@ -54,10 +59,35 @@ class TestAudit:
         who = ("one", "device-of-one", 403)
         assert await kept_out(server) == [
             ("mqtt", "subscribe", "up/#", *who),
-            ("mqtt", "subscribe", "$share/g/#", *who),
             ("mqtt", "publish", "down/1", *who),
             ("mqtt", "publish", "down/2", *who),
         ]
+
+    @pytest.mark.parametrize("version", [V3_1_1, V5])
+    async def test_many_filters_at_once_are_one_entry(self, server: Server, version: int) -> None:
+        async with device(server, None, version) as nobody:
+            await nobody.subscribe("Kuzzle/request", *(f"a/{each}" for each in range(999)))
+            await nobody.subscribe("b")
+        who = ("nobody", 401)
+        assert await kept_out(server) == [
+            ("mqtt", "subscribe", "a/0", "-1", *who),
+            ("mqtt", "subscribe", "b", "-1", *who),
+        ]
+        assert [entry.get("count") for entry in await refused(server)] == [999, None]
+
+    async def test_the_topic_of_requests_is_no_question_of_rights(self, server: Server) -> None:
+        async with device(server) as nobody:
+            reasons = await nobody.subscribe("Kuzzle/request", "Kuzzle/response")
+            assert reasons == (Reason.NOT_AUTHORIZED, 0)
+        assert await kept_out(server) == []
+
+    async def test_nor_without_messages_between_clients(self, tmp_path: Path) -> None:
+        async with (
+            peopled(**{"audit.folder": str(tmp_path)}) as server,
+            device(server) as nobody,
+        ):
+            assert await nobody.subscribe("Kuzzle/request") == (Reason.NOT_AUTHORIZED,)
+            assert await kept_out(server) == []
 
     async def test_who_is_nobody(self, server: Server) -> None:
         async with device(server) as nobody:

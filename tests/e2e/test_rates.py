@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 import websockets
 
-from protocols.codec.mqtt.packets import V3_1_1, V5, Puback, Publish, Pubrec, Pubrel
+from protocols.codec.mqtt.packets import (
+    V3_1_1,
+    V5,
+    Puback,
+    Publish,
+    Pubrec,
+    Pubrel,
+    Suback,
+    Subscribe,
+    Subscription,
+)
 from protocols.codec.mqtt.reasons import Reason
 from router.settings import HttpSettings, MqttSettings, Settings, WebSocketSettings
 from tests.support import mqtt_wire
@@ -81,6 +91,23 @@ class TestMqtt:
         refused = [answer for answer in answers if answer["status"] == 429]
         assert refused[0]["error"]["id"] == "network.mqtt.ratelimit_exceeded"
         assert {answer["requestId"] for answer in answers} == {f"r{n}" for n in range(FLOOD)}
+
+    @pytest.mark.parametrize(("version", "told"), [(V3_1_1, 0x80), (V5, Reason.QUOTA_EXCEEDED)])
+    async def test_subscribing_counts_too(self, version: int, told: int) -> None:
+        filters = tuple(Subscription(topic_filter=each) for each in ("a", "b"))
+        async with (
+            mqtt_wire.listening(self.SETTINGS) as served,
+            mqtt_wire.client(served.port, version, client_id="flooding") as flooding,
+            mqtt_wire.client(served.port, version, client_id="calm") as calm,
+        ):
+            for number in range(1, FLOOD + 1):
+                await flooding.send(Subscribe(packet_id=number, subscriptions=filters))
+            answers = [await flooding.receive() for _ in range(FLOOD)]
+            await calm.ask(NOW)
+            assert (await calm.answer())["status"] == 200
+        reasons = [answer.reasons for answer in answers if isinstance(answer, Suback)]
+        assert set(reasons) == {(0, 0), (told, told)}
+        assert reasons.count((0, 0)) >= LIMIT
 
     @pytest.mark.parametrize(("qos", "kind"), [(1, Puback), (2, Pubrec)])
     async def test_the_acknowledgement_says_what_the_answer_says(
