@@ -37,6 +37,7 @@ class Account(NamedTuple):
 
     Attributes:
         rate_limit: Requests a second that the user may make; 0 for any number.
+        message_rate_limit: Messages a second that it may publish to other clients; likewise.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Account(NamedTuple):
     content: JsonObject
     rights: Rights
     rate_limit: int
+    message_rate_limit: int = 0
 
 
 class Directory:
@@ -262,9 +264,10 @@ class Directory:
             return None
         content = _NOBODY if document is None else document.source
         ids = profile_ids_of(content)
-        limits = [self.profiles[each].rate_limit for each in ids if each in self.profiles]
-        rate_limit = 0 if 0 in limits else max(limits, default=0)
-        return Account(id, ids, content, self.rights(ids), rate_limit)
+        found = [self.profiles[each] for each in ids if each in self.profiles]
+        requests = _most([each.rate_limit for each in found])
+        messages = _most([each.message_rate_limit for each in found])
+        return Account(id, ids, content, self.rights(ids), requests, messages)
 
     def _grants(self, profile: Profile) -> list[Grant]:
         return [
@@ -295,3 +298,7 @@ async def every(storage: Storage, place: tuple[str, str], search: Search) -> lis
         documents += [Document(id=hit.id, version=0, source=hit.source) for hit in hits]
         if len(hits) < _PAGE:
             return documents
+
+
+def _most(limits: list[int]) -> int:
+    return 0 if 0 in limits else max(limits, default=0)

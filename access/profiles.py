@@ -17,11 +17,13 @@ class Policy(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """`rate_limit`: requests a second that a holder may make; 0 for any number."""
+    """`rate_limit`, `message_rate_limit`: requests that a holder may make, and messages that it
+    may publish, in a second; 0 for any number."""
 
     id: str
     policies: tuple[Policy, ...]
     rate_limit: int = 0
+    message_rate_limit: int = 0
 
 
 def read(id: str, content: JsonObject) -> Profile:
@@ -42,16 +44,18 @@ def read(id: str, content: JsonObject) -> Profile:
     read_policies = tuple(_policy(each, f"body.policies[{n}]") for n, each in enumerate(policies))
     if id == "anonymous" and "anonymous" not in {each.role_id for each in read_policies}:
         raise RouterError("security.profile.missing_anonymous_role")
-    return Profile(id, read_policies, _rate_limit(content.get("rateLimit")))
+    limits = [_limit(content, each) for each in ("rateLimit", "messageRateLimit")]
+    return Profile(id, read_policies, *limits)
 
 
-def _rate_limit(value: Json) -> int:
+def _limit(content: JsonObject, key: str) -> int:
+    value = content.get(key)
     if value is None:
         return 0
     if not isinstance(value, int) or isinstance(value, bool):
-        raise RouterError("api.assert.invalid_type", "body.rateLimit", "integer")
+        raise RouterError("api.assert.invalid_type", f"body.{key}", "integer")
     if value < 0:
-        raise RouterError("api.assert.invalid_argument", "body.rateLimit", "zero or more")
+        raise RouterError("api.assert.invalid_argument", f"body.{key}", "zero or more")
     return value
 
 

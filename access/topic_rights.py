@@ -67,7 +67,7 @@ class ClientTopics:
     def may_send(self) -> bool:
         """See `router.ports.TopicRights`."""
         account = self._watched.account
-        limit = 0 if account is None else account.rate_limit
+        limit = 0 if account is None else account.message_rate_limit
         return not limit or self._spend(limit)
 
     def while_away(self) -> ClientTopics:
@@ -101,7 +101,7 @@ class TopicDoor:
 
     Args:
         clock: ms since 1970.
-        rates: Where the messages of users are counted, those of each user together.
+        rates: Counts the messages of users, those of each user together.
     """
 
     def __init__(

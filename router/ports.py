@@ -116,8 +116,7 @@ class TopicRights(Protocol):
         """Whether it may have every message that this filter matches."""
 
     def may_send(self) -> bool:
-        """Count one more message within this second; False if its user has had its share, which
-        requests count against as well."""
+        """Count one more message within this second; False if its user has had its share."""
 
     def while_away(self) -> TopicRights:
         """The same without its credentials, which may end before it comes back with others."""

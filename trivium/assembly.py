@@ -181,7 +181,7 @@ class Wires:
             guard=lambda: not core.register.directory.has_admin,
             auditor=None if core.audit is None else core.audit.trail,
         )
-        topics = TopicDoor(core.register.directory, rates=core.router.rates)
+        topics = TopicDoor(core.register.directory)
         self.mqtt = make_mqtt(core, settings, crowd, topics)
         self.restoring = Restoring(self.mqtt.sessions, core.journal, topics)
         sessions = self.mqtt.sessions

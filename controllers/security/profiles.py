@@ -27,6 +27,12 @@ _POLICIES: Final = Argument(
 _RATE: Final = Argument(
     "rateLimit", "integer", "Requests a second of one holder; 0 for any number.", place="body"
 )
+_MESSAGES: Final = Argument(
+    "messageRateLimit",
+    "integer",
+    "Messages a second that one holder publishes to other MQTT clients; 0 for any number.",
+    place="body",
+)
 _STRICT: Final = Argument("strict", "flag", "The indexes and collections named must exist.")
 _REFUSED: Final = (
     *asked.WRITTEN,
@@ -152,7 +158,7 @@ class ProfileController(msgspec.Struct, frozen=True):
             places=places.everywhere,
             summary=summary,
             routes=routes(route),
-            arguments=(asked.ID, _STRICT, asked.REFRESH, _POLICIES, _RATE),
+            arguments=(asked.ID, _STRICT, asked.REFRESH, _POLICIES, _RATE, _MESSAGES),
             body="required",
             result=asked.SHOWN,
             errors=(*_REFUSED, *errors),

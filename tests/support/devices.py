@@ -31,17 +31,19 @@ def role(**topics: Any) -> JsonObject:
 
 
 async def allow(
-    server: Server, name: str, content: JsonObject, *indexes: str, rate_limit: int = 0
+    server: Server, name: str, content: JsonObject, *indexes: str, **limits: int
 ) -> dict[str, str]:
-    """A user of that name with a role of its own; what it logs in with."""
+    """A user of that name with a role of its own; what it logs in with.
+
+    Args:
+        limits: `rateLimit`, `messageRateLimit` of its profile.
+    """
     register = server.core.register
     policy: JsonObject = {"roleId": name}
     if indexes:
         policy["restrictedTo"] = [{"index": index} for index in indexes]
     await register.roles.write("create_or_replace", name, content, BY)
-    await register.profiles.write(
-        "create_or_replace", name, {"policies": [policy], "rateLimit": rate_limit}, BY
-    )
+    await register.profiles.write("create_or_replace", name, {"policies": [policy], **limits}, BY)
     login = {"username": name, "password": f"{name}'s long password"}
     await register.users.create(NewUser(name, {"profileIds": [name]}, {"local": {**login}}, BY))
     return login

@@ -113,11 +113,12 @@ def _roles() -> list[Step]:
 
 def _profiles() -> list[Step]:
     policies = {"policies": [BOUND]}
+    limits = {"rateLimit": 0, "messageRateLimit": 0}
     steps = [
         ask("security:createProfile", has_id("readers"), policies, _id="readers", strict=True),
         ask("security:createProfile", EXISTS, policies, _id="readers"),
         ask("security:createOrReplaceProfile", has_id("readers"), policies, _id="readers"),
-        ask("security:updateProfile", has_id("readers"), {"rateLimit": 0}, _id="readers"),
+        ask("security:updateProfile", has_id("readers"), limits, _id="readers"),
         ask("security:updateProfile", NO_PROFILE, policies, _id="nobody"),
         ask("security:getProfile", has_id("readers"), _id="readers"),
         ask("security:getProfileRights", lambda r: r["total"] == 2, _id="readers"),

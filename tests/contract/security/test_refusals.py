@@ -110,6 +110,14 @@ class TestProfiles:
                 "api.assert.invalid_argument",
             ),
             ({"policies": [{"roleId": "default"}], "rateLimit": "9"}, "api.assert.invalid_type"),
+            (
+                {"policies": [{"roleId": "default"}], "messageRateLimit": -1},
+                "api.assert.invalid_argument",
+            ),
+            (
+                {"policies": [{"roleId": "default"}], "messageRateLimit": True},
+                "api.assert.invalid_type",
+            ),
         ],
     )
     async def test_what_makes_no_profile_is_refused(self, register, content, error):

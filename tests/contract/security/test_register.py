@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from access.places import CREDENTIALS, INDEX, USERS
 from access.users import NewUser
 from router.actions import Action
@@ -138,14 +140,19 @@ class TestProfiles:
         with refused("security.profile.not_found", "q"):
             await register.profiles.write("update", "q", first, BY)
 
-    async def test_the_most_generous_limit_of_a_user_counts(self, register):
+    @pytest.mark.parametrize(
+        ("field", "kept"),
+        [("rateLimit", "rate_limit"), ("messageRateLimit", "message_rate_limit")],
+    )
+    async def test_the_most_generous_limit_of_a_user_counts(self, register, field, kept):
         for name, limit in (("slow", 5), ("fast", 50), ("free", 0)):
-            content = {"policies": [{"roleId": "default"}], "rateLimit": limit}
+            content = {"policies": [{"roleId": "default"}], field: limit}
             await register.profiles.write("create", name, content, BY)
         for profiles, limit in ((["slow", "fast"], 50), (["slow", "free"], 0)):
             await make(register, "-".join(profiles), *profiles)
             account = await register.directory.account("-".join(profiles))
-            assert account.rate_limit == limit
+            limits = {"rate_limit": 0, "message_rate_limit": 0, kept: limit}
+            assert (account.rate_limit, account.message_rate_limit) == tuple(limits.values())
 
     async def test_strict_insists_on_places_that_exist(self, register):
         public = register.profiles.public

@@ -10,7 +10,7 @@ from access.places import INDEX, ROLES
 from access.sessions import Session
 from access.topic_rights import ClientTopics, TopicDoor
 from router.envelope import Connection, JsonObject
-from router.rates import Rates, payer
+from router.rates import Rates
 from storage.contract import Author, Write
 from tests.contract.security.test_register import make
 from tests.support.stores import refused
@@ -206,24 +206,22 @@ class TestChanges:
 class TestRates:
     """Messages count against what a profile allows within a second."""
 
-    async def test_those_of_a_user_count_together_with_its_requests(self, register):
+    async def test_those_of_a_user_count_together_and_not_with_its_requests(self, register):
         await give(register, "ada", role())
-        policies = {"policies": [{"roleId": "ada"}], "rateLimit": 3}
+        policies = {"policies": [{"roleId": "ada"}], "rateLimit": 1, "messageRateLimit": 2}
         await register.profiles.write("create_or_replace", "ada", policies, BY)
-        rates = Rates(lambda: CLOCK)
-        door = TopicDoor(register.directory, lambda: CLOCK, rates=rates)
+        door = TopicDoor(register.directory, lambda: CLOCK, rates=Rates(lambda: CLOCK))
         session = Session(id="s", kuid="ada", kind="login")
         one, other = [
             await door.of_connection(Connection(each, "mqtt", client_id=each, bearer=session))
             for each in ("c1", "c2")
         ]
-        assert rates.spend(payer("ada", "192.0.2.1"), 3)
         assert [one.may_send(), other.may_send(), one.may_send()] == [True, True, False]
         assert not one.while_away().may_send()
 
     async def test_those_of_nobody_count_by_address(self, register):
         login: Any = {"controllers": {"auth": {"actions": {"login": True}}}}
-        policies = {"policies": [{"roleId": "anonymous"}], "rateLimit": 1}
+        policies = {"policies": [{"roleId": "anonymous"}], "messageRateLimit": 1}
         await register.roles.write("create_or_replace", "anonymous", login, BY)
         await register.profiles.write("create_or_replace", "anonymous", policies, BY)
         door = TopicDoor(register.directory, rates=Rates(lambda: CLOCK))
@@ -235,6 +233,8 @@ class TestRates:
 
     async def test_without_a_limit_nothing_is_counted(self, register):
         await give(register, "ada", role())
+        policies = {"policies": [{"roleId": "ada"}], "rateLimit": 1}
+        await register.profiles.write("create_or_replace", "ada", policies, BY)
         ada = await topics(register, "ada")
         assert all(ada.may_send() for _ in range(1_000))
 

@@ -50,7 +50,9 @@ async def test_a_profile_is_created_read_changed_and_deleted(router):
     made = await router.result("security:createProfile", POLICIES, _id="readers")
     assert made["_source"].keys() == {"policies", "rateLimit", "_kuzzle_info"}
     assert made["_source"]["rateLimit"] == 0
-    changed = await router.result("security:updateProfile", {"rateLimit": 5}, _id="readers")
+    limits = {"rateLimit": 5, "messageRateLimit": 50}
+    changed = await router.result("security:updateProfile", limits, _id="readers")
+    assert changed["_source"].items() >= limits.items()
     assert changed["_source"]["policies"] == POLICIES["policies"]
     rights = await router.result("security:getProfileRights", _id="readers")
     assert rights["total"] == 2
