@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import re
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -18,6 +19,12 @@ log does not show, signatures of other kinds than HS256. Both do without where i
 _IN_PARTS: Final = ("aiohttp", "jwt")
 """Packages of which a few modules are used, while their own code loads all: clients of HTTP that
 nobody uses here, one of which reads the certificates of every authority, twice."""
+
+_LOCK: Final = threading.RLock()
+"""Held by the thread that runs a package's own code."""
+
+_RUNNING: Final[set[str]] = set()
+"""The packages whose own code is running, by `_LOCK`."""
 
 _VERSION: Final = re.compile(r'^__version__ = "([^"]+)"', re.MULTILINE)
 
@@ -34,10 +41,10 @@ class PackageInParts(ModuleType):
         module = f"{self.__name__}.{name}"
         if importlib.util.find_spec(module) is not None:
             return importlib.import_module(module)
-        spec = self.__spec__
-        if type(self) is PackageInParts and spec is not None and spec.loader is not None:
-            self.__class__ = ModuleType  # type: ignore[assignment]  # whole from now on
-            spec.loader.exec_module(self)
+        with _LOCK:
+            _make_whole(self)
+        if type(self) is PackageInParts:  # its own code asks before it has come to that name
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         value: object = getattr(self, name)
         return value
 
@@ -86,3 +93,17 @@ def _take_apart(name: str) -> None:
     package.__path__ = spec.submodule_search_locations or []
     package.__dict__["__version__"] = version[1]
     sys.modules[name] = package
+
+
+def _make_whole(package: ModuleType) -> None:
+    spec = package.__spec__
+    if type(package) is not PackageInParts or package.__name__ in _RUNNING:
+        return
+    if spec is not None and spec.loader is not None:
+        _RUNNING.add(package.__name__)
+        try:
+            spec.loader.exec_module(package)
+        finally:
+            _RUNNING.discard(package.__name__)
+    # Last of all: other threads wait until then, and after an error the next who asks tries again.
+    package.__class__ = ModuleType  # type: ignore[assignment]

@@ -82,6 +82,21 @@ def test_an_application_has_all_of_a_package_that_was_loaded_in_parts():
     )
 
 
+def test_threads_that_ask_at_the_same_time_all_have_it():
+    run(
+        "import threading\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "from trivium.cli.startup import quicken, settle\nquicken()\nsettle()\n"
+        "import aiohttp\n"
+        "names = ['ClientSession', 'TCPConnector', 'FormData', 'ClientTimeout']\n"
+        "together = threading.Barrier(len(names))\n"
+        "def ask(name):\n"
+        "    together.wait()\n"
+        "    return getattr(aiohttp, name).__name__\n"
+        "with ThreadPoolExecutor(len(names)) as threads:\n"
+        "    assert list(threads.map(ask, names)) == names"
+    )
+
+
 def test_a_package_loaded_in_parts_has_nothing_else():
     run(
         "from trivium.cli.startup import quicken\nquicken()\nimport aiohttp\n"
