@@ -37,6 +37,7 @@ class Hold:
 
     __slots__ = (
         "_after",
+        "_heir",
         "_is_keeping",
         "_kept",
         "has_overflowed",
@@ -58,7 +59,15 @@ class Hold:
         self._kept: deque[tuple[int, JsonObject]] = deque()
         self._is_keeping = False
         self._after: int | None = None
+        self._heir: Hold | None = None
         self.has_overflowed = False
+
+    def again(self) -> Hold:
+        """One that takes its place, since something could not be sent; what is on its way to the
+        listener counts for it."""
+        heir = self._heir = Hold(self.told, self.reads, self.queued)
+        heir.request_id, heir.sent = self.request_id, self.sent
+        return heir
 
     def begin(self) -> None:
         """Keep what comes from now on."""
@@ -81,6 +90,13 @@ class Hold:
         if seq and self.reads == "snapshot":
             self.reads = "past"
         self.told = max(self.told, seq)
+        if self._heir is not None:
+            self._heir.reached(seq)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether no snapshot was asked for, or the end of it is on its way at least."""
+        return self.reads != "snapshot" or self.sent > 0
 
     @property
     def is_reached(self) -> bool:

@@ -173,9 +173,10 @@ class Notifier:
         hold = channel.held.get(connection)
         if hold is None:  # it was cut off by what it was told before
             return
-        hold.sent = max(hold.sent, seq)
         told = partial(hold.reached, seq)
         self.deliveries.send_to(DOCUMENT, channel, connection, content, told=told)
+        # Afterwards: what finds no place is not on its way.
+        hold.sent = max(hold.sent, seq)
 
     # -- inside -------------------------------------------------------------------------
 

@@ -222,12 +222,15 @@ class Past:
         for room in self._notifier.rooms.of(connection):
             if room.channels.get(channel.name) is channel:
                 member = room.members[connection]
-                hold = Hold(self._notifier.told, "gap")
+                old = channel.held.get(connection)
+                hold = Hold(self._notifier.told, "gap") if old is None else old.again()
                 channel.listeners.pop(connection, None)
                 channel.held[connection] = hold
                 request = resuming(connection, member, hold)
                 listener = _Listener(connection, room, channel, hold, request)
-                self._begin(listener, Start(seq - 1), _set())
+                # A snapshot is shown anew, as after a restart.
+                start = Start(seq - 1) if hold.is_shown else Start(hold.told, is_snapshot=True)
+                self._begin(listener, start, _set())
 
     def _catch_up(self, listener: _Listener, after: int) -> None:
         for seq, content in listener.hold.end(after):
@@ -249,6 +252,7 @@ class Past:
                         await self._keep_pace(listener)
                         self._tell(listener, snapshot.document(document))
                 await self._turn(listener)
+        await self._keep_pace(listener)
         self._tell(listener, snapshot.end(), seq)
 
     async def _until_it_hears(self, listener: _Listener) -> None:
@@ -257,7 +261,11 @@ class Past:
         # What came while the router was away waits for a client, as what comes now does.
         while listener.hold.reads != "gap" and not self._connections.hears(connection, channel):
             _check(listener)
-            await self._heard.setdefault(connection, asyncio.Event()).wait()
+            self._turns.rest(listener.reader)
+            try:
+                await self._heard.setdefault(connection, asyncio.Event()).wait()
+            finally:
+                self._turns.go_on(listener.reader)
         _check(listener)
 
     def _look_again(self, connection: str) -> None:
@@ -272,7 +280,6 @@ class Past:
     async def _keep_pace(self, listener: _Listener) -> None:
         """Wait until the client has read most of what it was sent; cut it off if it doesn't."""
         await self._until_it_hears(listener)  # an MQTT client may be away for a while
-        await self._notifier.deliveries.eased(_MOST_IN_PIPES)
         unsent = self._connections.unsent(listener.connection)
         waited_s = 0.0
         while unsent > MOST_UNSENT:
@@ -283,6 +290,8 @@ class Past:
                 waited_s = 0.0
             elif waited_s > PATIENCE_S:
                 self._connections.expel(listener.connection, _TOO_SLOW)
+        # Last: the pipes must not fill up while the client is waited for.
+        await self._notifier.deliveries.eased(_MOST_IN_PIPES)
         _check(listener)
 
     def _end(self, listener: _Listener, error: RouterError) -> None:

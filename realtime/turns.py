@@ -104,15 +104,22 @@ class Turns:
 
     def begin(self, reader: Reader) -> None:
         """One begins to read; `end` has to follow."""
-        self._connections[reader.connection] += 1
-        self._users[reader.user] += 1
+        self._count(self._connections, reader.connection, 1)
+        self._count(self._users, reader.user, 1)
 
     def end(self, reader: Reader) -> None:
         """It reads no longer."""
-        for counter, key in ((self._connections, reader.connection), (self._users, reader.user)):
-            counter[key] -= 1
-            if not counter[key]:
-                del counter[key]
+        self._count(self._connections, reader.connection, -1)
+        self._count(self._users, reader.user, -1)
+
+    def rest(self, reader: Reader) -> None:
+        """Its client is away: its user may have another instead. `go_on` has to follow, which
+        needs no place: who comes back is not sent away."""
+        self._count(self._users, reader.user, -1)
+
+    def go_on(self, reader: Reader) -> None:
+        """Its client is back."""
+        self._count(self._users, reader.user, 1)
 
     async def next(self, reader: Reader) -> None:
         """Return when it is its turn to read a page, which it then does at once."""
@@ -152,6 +159,12 @@ class Turns:
             await asyncio.gather(self._task, return_exceptions=True)
 
     # -- inside -------------------------------------------------------------------------
+
+    @staticmethod
+    def _count(counter: Counter[str], key: str, more: int) -> None:
+        counter[key] += more
+        if not counter[key]:
+            del counter[key]
 
     async def _run(self) -> None:
         while self._waiting:

@@ -215,6 +215,23 @@ class Lasting(Listener):
         self.expelled = reason
 
 
+class Looked(Lasting):
+    """One that knows when somebody waits for it to read."""
+
+    looks = 0
+
+    def unsent(self) -> int:
+        self.looks += 1
+        return super().unsent()
+
+    async def looked_at(self) -> None:
+        """Return once somebody has looked at what it has read."""
+        before = self.looks
+        async with asyncio.timeout(60):
+            while self.looks == before:
+                await asyncio.sleep(0.01)
+
+
 async def test_what_is_too_much_for_the_pipes_is_told_once_they_have_eased() -> None:
     async with in_process(pipes_waiting=3, pipes_at_work=1) as lab:
         await lab.result("collection:create", {"mappings": {"dynamic": "false"}}, **PLACE)
@@ -237,3 +254,58 @@ async def test_what_is_too_much_for_the_pipes_is_told_once_they_have_eased() -> 
         await writes(lab, 8)
         assert numbers(await kept.until(9)) == list(range(9))
         assert (await lab.result("realtime:list"))["lab"]["things"]
+
+
+async def test_a_snapshot_that_waits_for_its_client_is_shown_whole_behind_slow_pipes() -> None:
+    async with in_process(pipes_waiting=20, pipes_at_work=2) as lab:
+        await lab.result("collection:create", {"mappings": {"dynamic": "false"}}, **PLACE)
+        for n in range(30):
+            await do(lab, "create", f"d{n:02}", {"n": n})
+        live = Lasting(lab.connections, "live")
+        await subscribe(lab, {}, connection=live.id)
+        going = asyncio.Event()
+
+        async def pipe(content: Any) -> Any:
+            await going.wait()
+            return content
+
+        lab.events.add_pipe("notify:document", pipe)
+        late = Looked(lab.connections, "late")
+        late.unread = past.MOST_UNSENT + 1
+        await subscribe(lab, {}, "snapshot", connection=late.id)
+        await late.looked_at()
+        for n in range(20):  # now the line before the pipes is full
+            await do(lab, "update", "d00", {"n": 100 + n})
+        late.unread = 0
+        await late.looked_at()
+        going.set()
+        await late.until(30 + 1 + 20)
+        *shown, end = late.heard[:31]
+        assert numbers(shown) == list(range(30))
+        assert (end["type"], end["result"]) == ("snapshot", {"count": 30})
+        assert numbers(late.heard[31:]) == list(range(100, 120))
+        assert not late.expelled
+
+
+async def test_a_snapshot_that_found_no_place_before_the_pipes_is_shown_again(
+    lab: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "MOST_UNSENT", 2_000)
+    for n in range(30):
+        await do(lab, "create", f"d{n:02}", {"n": n})
+    kept = Looked(lab.connections, "kept")
+    kept.unread = -1
+    joined = await subscribe(lab, {}, "snapshot", connection=kept.id)
+    await kept.until(2)
+    await kept.looked_at()
+    [channel] = lab.notifier.rooms.find(joined["roomId"]).channels.values()
+    lab.notifier.deliveries.on_given_up(channel, kept.id, await lab.storage.newest())
+    begun = len(kept.heard)
+    assert begun < 30
+    kept.unread = 0
+    await kept.until(begun + 31)
+    *shown, end = kept.heard[begun:]
+    assert numbers(shown) == list(range(30))
+    assert (end["type"], end["requestId"]) == ("snapshot", kept.heard[0]["requestId"])
+    await do(lab, "update", "d00", {"n": 100})
+    assert numbers(await kept.until(begun + 32))[-1] == 100

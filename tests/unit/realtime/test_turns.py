@@ -9,6 +9,9 @@ from itertools import count
 import pytest
 
 from realtime import past, turns
+from realtime.holds import Hold
+from realtime.koncorde.parse import FilterLimits, normal_form
+from realtime.starts import Start
 from realtime.turns import PastLimits, Reader, Turns, reader_of
 from router.envelope import Connection, Request, User
 from router.errors import RouterError
@@ -113,6 +116,44 @@ def test_strangers_are_told_apart_by_their_address() -> None:
     assert reader_of(request(connection="x")).user != reader_of(request(connection="y")).user
     ours = [reader_of(request(address=f"2001:db8::{n}")) for n in (1, 2)]
     assert ours[0].user == ours[1].user != reader_of(request(address="2001:db8:0:1::1")).user
+
+
+def may_read(lab: InProcess) -> bool:
+    """Whether one more connection of a user may read the past."""
+    try:
+        lab.past.check(request("mine", connection="one-more"))
+    except RouterError:
+        return False
+    return True
+
+
+async def begin(lab: InProcess, connection: str) -> str:
+    """Let a connection of the user read the past; its channel."""
+    hold, asked = Hold(), request("mine", connection=connection)
+    form = normal_form({}, FilterLimits(100, 32))
+    place = (PLACE["index"], PLACE["collection"])
+    joined = lab.notifier.subscribe(asked, place, form, users="none", scope="all", hold=hold)
+    lab.past.tell(asked, joined, hold, Start(0))
+    return joined[1].name
+
+
+async def test_who_is_away_takes_no_place_of_its_user(lab: InProcess) -> None:
+    await do(lab, "create", "a", {"n": 0})
+    ears = [listener(lab, f"c{n}") for n in range(5)]
+    for ear in ears:
+        ear.channels, ear.unread = set(), past.MOST_UNSENT + 1
+        channel = await asyncio.create_task(begin(lab, ear.id))
+    async with asyncio.timeout(60):
+        while not may_read(lab):
+            await asyncio.sleep(0)
+        for ear in ears[:3]:
+            ear.subscribe(channel)
+        while may_read(lab):
+            await asyncio.sleep(0)
+        ears[0].unread = 0
+        await ears[0].until(1)
+        while not may_read(lab):
+            await asyncio.sleep(0)
 
 
 def test_so_many_of_one_user() -> None:
