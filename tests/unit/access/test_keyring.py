@@ -8,11 +8,21 @@ import os
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from access.key_document import ID, KeyDocument
 from access.key_file import KeyFile
-from access.keyring import KeyringError, KeySource, MemoryKeys, first_keyring, pack, unpack
+from access.keyring import (
+    Keyring,
+    KeyringError,
+    KeySource,
+    MemoryKeys,
+    first_keyring,
+    new_key,
+    pack,
+    unpack,
+)
 from access.places import CONFIG, INDEX, MAPPINGS
 from router.envelope import JsonObject
 from storage.contract import Write
@@ -106,9 +116,10 @@ class TestFile:
         assert (await there.load()).keys == (*brought.keys, own)
 
     async def test_adopted_keys_that_are_older_do_not_sign(self, tmp_path: Path) -> None:
-        brought = first_keyring()
         here = KeyFile(tmp_path / "keys.json")
         own = (await here.rotate()).keys
+        older = msgspec.structs.replace(new_key(), made_at_ms=own[0].made_at_ms - 1)
+        brought = Keyring((older,))
         here.adopt(brought)
         assert (await here.load()).keys == (brought.newest, *own)
 
