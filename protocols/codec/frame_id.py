@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import orjson
@@ -25,25 +26,38 @@ def early_id(frame: bytes | bytearray | memoryview, *, max_depth: int) -> str | 
 
     Takes less than 1 ms, whatever the frame is.
     """
-    head = bytes(frame[:_BYTES])
-    found, key, before, depth, place = None, b"", b"", 0, 0
+    own = _own_tokens(bytes(frame[:_BYTES]), max_depth)
+    found = None
+    if next(own, b"") != b"{":
+        return None
+    for key, colon, value in zip(own, own, own, strict=False):
+        if not key.startswith(b'"') or colon != b":":
+            break
+        if key == _KEY:
+            found = _text(value)
+        if next(own, b"") != b",":
+            break
+    return found
+
+
+def _own_tokens(head: bytes, max_depth: int) -> Iterator[bytes]:
+    # Of a value in brackets only the first one: what is in there is none of the frame's own.
+    depth = place = 0
     for _ in range(_TOKENS):
         match = _TOKEN.match(head, place)
         if match is None:
-            break
+            return
         place, token = match.end(), match[1]
-        if token in (b"{", b"["):
-            depth += 1
-        elif token in (b"}", b"]"):
+        if token in (b"}", b"]"):
             depth -= 1
-        elif depth == 1 and token == b":":
-            key = before
-        elif depth == 1 and before == b":" and key == _KEY:
-            found = _text(token)
-        before = token
-        if not 0 < depth <= max_depth:
-            break
-    return found
+            if depth < 1:
+                return
+            continue
+        if depth <= 1:
+            yield token
+        depth += token in (b"{", b"[")
+        if depth > max_depth:
+            return
 
 
 def _text(token: bytes) -> str | None:
