@@ -1,11 +1,13 @@
 """The next free port, beside whatever else listens."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.ports import HOST, lasting_port
+from tests.support.ports import HOST, claim, lasting_port
 from trivium.ports import next_free
 
 
@@ -41,3 +43,15 @@ def test_zero_leaves_the_choice_to_the_system():
 def test_an_address_of_another_machine_is_an_error():
     with pytest.raises(OSError, match=r".+"):
         next_free("192.0.2.1", 7512)
+
+
+def test_a_lasting_port_is_nobody_elses():
+    port = lasting_port()
+    assert not claim(port)
+    program = f"from tests.support.ports import claim; print(claim({port}))"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert ran.stdout == "False\n"
+    with socket.socket() as listener:
+        listener.bind((HOST, port))
