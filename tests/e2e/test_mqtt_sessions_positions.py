@@ -201,7 +201,9 @@ async def test_who_acknowledges_late_what_happens_reads_the_past(tmp_path: Path)
 async def test_what_was_in_pipes_when_the_router_ended_is_told_after_it(tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     app.write_text(HOLDING)
-    server = await asyncio.to_thread(start, tmp_path, app=app)
+    # What is held is not to be given up before the end, however long that takes.
+    patient = {"TRIVIUM__REALTIME__PIPE_TIMEOUT_S": "3600"}
+    server = await asyncio.to_thread(start, tmp_path, app=app, environment=patient)
     await ask(server.port, controller="collection", action="create", **PLACE)
     async with raw(server.mqtt_port) as client:
         await connect(client)
@@ -211,7 +213,7 @@ async def test_what_was_in_pipes_when_the_router_ended_is_told_after_it(tmp_path
     await write(server.port, "held-1", "behind", "held-2")
     await asyncio.to_thread(server.kill)
     (tmp_path / "released").touch()
-    server = await asyncio.to_thread(start, tmp_path, app=app)
+    server = await asyncio.to_thread(start, tmp_path, app=app, environment=patient)
     try:
         await write(server.port, "live")
         async with raw(server.mqtt_port) as client:

@@ -395,7 +395,7 @@ class TestClientCertificates:
                 if time.time() < ends:
                     break
             assert (first, again, is_resumed) == (True, True, True)
-            await until(lambda: time.time() > ends + 1)
+            await until(lambda: time.time() > ends + 1, within_s=600)
             assert not (await asyncio.to_thread(_resume, server.port, tls, session))[0]
 
 

@@ -85,8 +85,8 @@ async def open_house(
         await house.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Return once the condition holds; fail after a minute."""
-    async with asyncio.timeout(60):
+async def until(condition: Callable[[], bool], *, within_s: float = 60) -> None:
+    """Return once the condition holds; fail after a minute, or when the time given is over."""
+    async with asyncio.timeout(within_s):
         while not condition():
             await asyncio.sleep(0.005)
