@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Named
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 import apsw
 
@@ -31,53 +30,22 @@ from storage.intervals import MAX_BUCKETS, spans_of, starts_of, too_many_buckets
 from storage.measures import SCALE, Sums
 from storage.sqlite.catalog import Collection
 from storage.sqlite.found import Counted
+from storage.sqlite.members import (
+    Groups,
+    Rows,
+    as_documents,
+    as_members,
+    groups_of,
+    sums_of,
+)
 from storage.sqlite.pairs import MOST_UNSHOWN, Allowance, Cut, IndivisibleError, Pairs
 from storage.sqlite.select import Condition
 from storage.sqlite.sides import UPDATED
 
-_Key: TypeAlias = Value
-_Groups: TypeAlias = dict[_Key, Sequence[Counted]]
 _MOST_QUERIES: Final = 200
 """Queries of one `Filters`: SQLite takes expressions that are 1000 deep."""
 
 _KINDS: Final = (Measure, Values, Dates, Steps, Ranges, Filters)
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """Documents of one bucket, of whom only the number is known here.
-
-    Attributes:
-        table: Where they are, with those of its neighbours; empty for all that match.
-        bucket: Which of them; None where nobody asks for more.
-    """
-
-    table: str
-    bucket: int | None
-    size: int
-
-    def __len__(self) -> int:
-        return self.size
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What is divided: `tables` and `where` of a SELECT over `d`, and in which bucket each row is.
-
-    Attributes:
-        table: Of the buckets; empty where all rows are in one.
-        key: Which of the new buckets it comes into.
-        repeats: Whether the same document may come more than once into one bucket.
-    """
-
-    tables: str
-    where: str
-    bucket: str
-    arguments: tuple[object, ...]
-    table: str = ""
-    key: str = "d.value"
-    key_arguments: tuple[object, ...] = ()
-    repeats: bool = False
 
 
 def is_divisible(aggregation: Aggregation, collection: Collection) -> bool:
@@ -112,7 +80,7 @@ class Grouped:
         self._allowance = Allowance()
         self._sizes = {"": 1}
         self._with_unshown: set[str] = set()
-        self._groups: dict[tuple[str, int], dict[int, _Groups]] = {}
+        self._groups: dict[tuple[str, int], dict[int, Groups]] = {}
         self._rest: dict[tuple[str, int], dict[int, int]] = {}
         self._sums: dict[tuple[str, str], dict[int, Sums]] = {}
         self._distinct: dict[tuple[str, str], dict[int, int]] = {}
@@ -124,7 +92,7 @@ class Grouped:
             where: The condition for them, over anything that has their number as `d.doc`.
         """
         self._connection, self._where = connection, where
-        return _members("", 0, size)
+        return as_documents("", 0, size)
 
     def forget(self) -> None:
         """Remove the tables."""
@@ -138,7 +106,7 @@ class Grouped:
     def by_value(self, kind: Values, documents: Sequence[Counted]) -> Named[Value, Any]:
         """See `Divider`."""
 
-        def divided(table: str) -> dict[int, _Groups]:
+        def divided(table: str) -> dict[int, Groups]:
             rows = self._rows(table, kind.field)
             pairs = self._counts(rows, Cut.of(kind))
             self._rest[table, id(kind)] = pairs.rest
@@ -148,7 +116,7 @@ class Grouped:
 
     def rest(self, kind: Values, documents: Sequence[Counted]) -> int:
         """See `Divider`."""
-        members = _of(documents)
+        members = as_members(documents)
         if members is None or members.bucket is None:
             return 0
         return self._rest[members.table, id(kind)].get(members.bucket, 0)
@@ -156,7 +124,7 @@ class Grouped:
     def by_step(self, kind: Steps, documents: Sequence[Counted]) -> Named[float, Any]:
         """See `Divider`."""
 
-        def divided(table: str) -> dict[int, _Groups]:
+        def divided(table: str) -> dict[int, Groups]:
             rows = self._rows(
                 table,
                 kind.field,
@@ -171,7 +139,7 @@ class Grouped:
     def by_date(self, kind: Dates, documents: Sequence[Counted]) -> Named[float, Any]:
         """See `Divider`. Raises: IndivisibleError."""
 
-        def divided(table: str) -> dict[int, _Groups]:
+        def divided(table: str) -> dict[int, Groups]:
             least, greatest = self._ends(table, kind.field)
             spans = [] if least is None else spans_of(kind, least, greatest)
             if spans is None:
@@ -191,7 +159,7 @@ class Grouped:
     def by_span(self, kind: Ranges, documents: Sequence[Counted]) -> Sequence[Any]:
         """See `Divider`."""
 
-        def divided(table: str) -> dict[int, _Groups]:
+        def divided(table: str) -> dict[int, Groups]:
             return self._in_spans(kind, table, [*map(bounds_of, kind.spans)], Cut())
 
         groups = self._parts(kind, documents, divided)
@@ -213,7 +181,7 @@ class Grouped:
 
     def distinct(self, field: str, documents: Sequence[Counted]) -> int:
         """See `Divider`."""
-        members = _of(documents)
+        members = as_members(documents)
         if members is None or members.bucket is None:
             return 0
         known = self._distinct.get((members.table, field))
@@ -225,7 +193,7 @@ class Grouped:
 
     def sums(self, field: str, documents: Sequence[Counted]) -> Sums:
         """See `Divider`."""
-        members = _of(documents)
+        members = as_members(documents)
         if members is None or members.bucket is None:
             return Sums()
         known = self._sums.get((members.table, field))
@@ -237,10 +205,10 @@ class Grouped:
             self._sums[members.table, field] = known
         return known.get(members.bucket, Sums())
 
-    def _summed(self, rows: _Rows, total: str, scale: float) -> dict[int, Sums]:
+    def _summed(self, rows: Rows, total: str, scale: float) -> dict[int, Sums]:
         asked = f"count(*), min(d.value), max(d.value), {total}"
         found = self._each_bucket(rows, asked)
-        return {bucket: _sums(scale, *parts) for bucket, *parts in found}
+        return {bucket: sums_of(scale, *parts) for bucket, *parts in found}
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -248,9 +216,9 @@ class Grouped:
         self,
         kind: Kind,
         documents: Sequence[Counted],
-        divided: Callable[[str], dict[int, _Groups]],
-    ) -> _Groups:
-        members = _of(documents)
+        divided: Callable[[str], dict[int, Groups]],
+    ) -> Groups:
+        members = as_members(documents)
         if members is None or members.bucket is None:
             return {}
         at = (members.table, id(kind))
@@ -258,16 +226,16 @@ class Grouped:
             self._groups[at] = divided(members.table)
         return self._groups[at].get(members.bucket, {})
 
-    def _rows(self, table: str, field: str, **more: Any) -> _Rows:
+    def _rows(self, table: str, field: str, **more: Any) -> Rows:
         known = self._collection.field_with_values(field)
         number = -1 if known is None else known
         values = f"values_{self._number} AS d"
         if not table:
-            return _Rows(values, f"d.field = ? AND {self._where}", "0", (number,), **more)
+            return Rows(values, f"d.field = ? AND {self._where}", "0", (number,), **more)
         tables = f"{values} CROSS JOIN temp.{table} AS p"
-        return _Rows(tables, "d.field = ? AND p.doc = d.doc", "p.bucket", (number,), table, **more)
+        return Rows(tables, "d.field = ? AND p.doc = d.doc", "p.bucket", (number,), table, **more)
 
-    def _each_bucket(self, rows: _Rows, asked: str) -> Iterable[Any]:
+    def _each_bucket(self, rows: Rows, asked: str) -> Iterable[Any]:
         sql = f"SELECT {rows.bucket}, {asked} FROM {rows.tables} WHERE {rows.where}"
         grouped = "" if rows.bucket == "0" else " GROUP BY 1"
         return self._connection.execute(sql + grouped, rows.arguments)
@@ -278,7 +246,7 @@ class Grouped:
         found: Any = self._connection.execute(sql, rows.arguments).get
         return found[0], found[1]
 
-    def _counts(self, rows: _Rows, cut: Cut) -> Pairs:
+    def _counts(self, rows: Rows, cut: Cut) -> Pairs:
         """How many documents come into each new bucket, as far as the cut keeps it."""
         self._check_size(rows, cut)
         counted = "count(DISTINCT d.doc)" if rows.repeats else "count(*)"
@@ -298,7 +266,7 @@ class Grouped:
         is_shown = table not in self._with_unshown
         return self._allowance.read(found, cut, is_shown=is_shown, is_within=bool(table))
 
-    def _check_size(self, rows: _Rows, cut: Cut) -> None:
+    def _check_size(self, rows: Rows, cut: Cut) -> None:
         """Refuse too many buckets of terms before all of them are counted: documents with many
         values are in as many pairs of them as the square of that."""
         may_exceed = cut.order and cut.size * self._sizes[rows.table] > MAX_BUCKETS
@@ -313,10 +281,10 @@ class Grouped:
         if (found.get or 0) > MAX_BUCKETS:
             raise too_many_buckets()
 
-    def _filled(self, kind: Kind, rows: _Rows, pairs: Pairs) -> dict[int, _Groups]:
+    def _filled(self, kind: Kind, rows: Rows, pairs: Pairs) -> dict[int, Groups]:
         """The new buckets, made so that they can be divided further if that is wanted."""
         if id(kind) not in self._divided_further:
-            return _groups("", pairs.counts, {})
+            return groups_of("", pairs.counts, {})
         within = [(parent, key) for parent, keys in pairs.counts.items() for key in keys]
         buckets = {pair: bucket for bucket, pair in enumerate(within)}
         table = self._table(buckets)
@@ -324,9 +292,9 @@ class Grouped:
         if pairs.has_unshown:
             self._with_unshown.add(table)
         self._fill(table, rows)
-        return _groups(table, pairs.counts, buckets)
+        return groups_of(table, pairs.counts, buckets)
 
-    def _table(self, buckets: dict[tuple[int, _Key], int]) -> str:
+    def _table(self, buckets: dict[tuple[int, Value], int]) -> str:
         self._tables += 1
         at = self._tables
         self._make(f"buckets_{at}", "doc INTEGER, bucket INTEGER, PRIMARY KEY (doc, bucket)")
@@ -340,7 +308,7 @@ class Grouped:
         self._connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
         self._connection.execute(f"CREATE TEMP TABLE {name} ({columns}) WITHOUT ROWID")
 
-    def _fill(self, table: str, rows: _Rows) -> None:
+    def _fill(self, table: str, rows: Rows) -> None:
         keys = table.replace("buckets", "keys")
         # In the order of their numbers, or the table would be built all over the place.
         self._connection.execute(
@@ -353,7 +321,7 @@ class Grouped:
 
     def _in_spans(
         self, kind: Dates | Ranges, table: str, spans: Sequence[tuple[float, float]], cut: Cut
-    ) -> dict[int, _Groups]:
+    ) -> dict[int, Groups]:
         """The documents with values in spans, by the position of these."""
         self._tables += 1
         name = f"spans_{self._tables}"
@@ -361,7 +329,7 @@ class Grouped:
         numbered = [(at, *span) for at, span in enumerate(spans)]
         self._connection.executemany(f"INSERT INTO temp.{name} VALUES (?, ?, ?)", numbered)
         plain = self._rows(table, kind.field)
-        rows = _Rows(
+        rows = Rows(
             f"temp.{name} AS s CROSS JOIN {plain.tables}",
             f"{plain.where} AND d.value >= s.low AND d.value < s.high",
             plain.bucket,
@@ -384,16 +352,16 @@ class Grouped:
 
     def _in_conditions(
         self, kind: Kind, table: str, conditions: Sequence[tuple[str, tuple[object, ...]]]
-    ) -> dict[int, _Groups]:
+    ) -> dict[int, Groups]:
         """The documents of conditions, by the position of these."""
         every = []
         for at, (condition, arguments) in enumerate(conditions):
             documents = f"documents_{self._number} AS d"
-            rows = _Rows(documents, f"{self._where} AND ({condition})", "0", arguments, key=str(at))
+            rows = Rows(documents, f"{self._where} AND ({condition})", "0", arguments, key=str(at))
             if table:
                 tables = f"temp.{table} AS p CROSS JOIN {documents}"
                 where = f"d.doc = p.doc AND ({condition})"
-                rows = _Rows(tables, where, "p.bucket", arguments, table, str(at))
+                rows = Rows(tables, where, "p.bucket", arguments, table, str(at))
             every.append(rows)
         found = (
             (bucket, at, count)
@@ -411,35 +379,3 @@ def _every(aggregations: Iterable[Aggregation]) -> Iterable[Aggregation]:
     for each in aggregations:
         yield each
         yield from _every(each.subs)
-
-
-def _members(table: str, bucket: int | None, size: int) -> Sequence[Counted]:
-    # Aggregations look at how many there are, and give them back to be divided.
-    return cast("Sequence[Counted]", Members(table, bucket, size))
-
-
-def _of(documents: Sequence[Counted]) -> Members | None:
-    """None for an empty bucket that no document is in."""
-    found: object = documents
-    return found if isinstance(found, Members) else None
-
-
-def _sums(scale: float, count: int, least: object, greatest: object, total: float | None) -> Sums:
-    if not isinstance(least, (int, float)) or not isinstance(greatest, (int, float)):
-        return Sums(count)  # of texts only the number is asked
-    # Two sums without end, one of them negative, make none.
-    total = math.nan if total is None else total * scale
-    return Sums(count, float(least), float(greatest), total)
-
-
-def _groups(
-    table: str,
-    counts: dict[int, dict[_Key, int]],
-    buckets: dict[tuple[int, _Key], int],
-) -> dict[int, _Groups]:
-    return {
-        parent: {
-            key: _members(table, buckets.get((parent, key)), size) for key, size in each.items()
-        }
-        for parent, each in counts.items()
-    }
