@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import structlog
 
 from realtime import notices
+from realtime.gaps import Gap, Ways
 from realtime.holds import Hold
+from realtime.listeners import Listener
 from realtime.notifier import Notifier
 from realtime.rooms import Channel, Member, Room
 from realtime.snapshots import Snapshot
 from realtime.starts import Start
 from realtime.states import Recounting
-from realtime.turns import PastLimits, Reader, Turns, reader_of
+from realtime.turns import PastLimits, Turns, reader_of
 from router.connections import Connections, Notification
 from router.envelope import Connection, JsonObject, Request
 from router.errors import RouterError
@@ -40,27 +41,6 @@ _LOOK_EVERY_S: Final = 0.02
 _TOO_SLOW: Final = "the client reads too slowly; it may come back and go on from where it was"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Listener:
-    """Who reads the past, and where it will hear the rest."""
-
-    connection: str
-    room: Room
-    channel: Channel
-    hold: Hold
-    request: Request
-
-    @property
-    def reader(self) -> Reader:
-        """Whose turn it is."""
-        return reader_of(self.request)
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it still waits for the end of the past."""
-        return self.channel.held.get(self.connection) is self.hold
-
-
 _LIMITS: Final = PastLimits()
 
 
@@ -82,7 +62,9 @@ class Past:
         self._notifier = notifier
         self._connections = connections
         self._turns = Turns(limits)
-        self._tasks: dict[str, dict[asyncio.Task[None], _Listener]] = {}
+        ways = Ways(self._may_be_told, self._alone, self._catch_up, self._fail)
+        self._gap = Gap(storage, notifier, self._turns, ways)
+        self._tasks: dict[str, dict[asyncio.Task[None], Listener]] = {}
         self._heard: dict[str, asyncio.Event] = {}
         notifier.deliveries.on_given_up = self._catch_up_later
         connections.on_subscribed(self._look_again)
@@ -105,7 +87,7 @@ class Past:
         Begins once the answer to the request is on its way, and the client can hear it.
         """
         hold.request_id = request.request_id
-        listener = _Listener(request.connection.id, *joined, hold, request)
+        listener = Listener(request.connection.id, *joined, hold, request)
         answering = asyncio.current_task()
         answered = asyncio.Event()
         if answering is None or request.connection.wire in ("internal", "http"):
@@ -130,7 +112,7 @@ class Past:
             where: The position that it was told up to, and one that the feed has reached since.
         """
         position, newest = where
-        listener = _Listener(request.connection.id, *joined, hold, request)
+        listener = Listener(request.connection.id, *joined, hold, request)
         after = position["seq"]
         assert isinstance(after, int)
         if position["feed"] != self._storage.feed or after > newest:
@@ -139,7 +121,7 @@ class Past:
         elif hold.reads == "gap" and after == newest:
             self._catch_up(listener, after)
         else:
-            self._begin(listener, Start(after, hold.reads == "snapshot"), _set())
+            self._resume(listener, Start(after, hold.reads == "snapshot"))
 
     @property
     def feed(self) -> str:
@@ -156,27 +138,28 @@ class Past:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._gap.close()
         await self._turns.close()
 
     # -- inside -------------------------------------------------------------------------
 
-    def _begin(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
+    def _begin(self, listener: Listener, start: Start, answered: asyncio.Event) -> None:
         task = asyncio.create_task(self._run(listener, start, answered), name="past of a listener")
         self._turns.begin(listener.reader)
         self._tasks.setdefault(listener.connection, {})[task] = listener
         task.add_done_callback(partial(self._done, listener))
 
-    def _done(self, listener: _Listener, task: asyncio.Task[None]) -> None:
+    def _done(self, listener: Listener, task: asyncio.Task[None]) -> None:
         self._turns.end(listener.reader)
         tasks = self._tasks[listener.connection]
         del tasks[task]
         if not tasks:
             del self._tasks[listener.connection]
 
-    async def _run(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
+    async def _run(self, listener: Listener, start: Start, answered: asyncio.Event) -> None:
         await self._turns.metered(self._read(listener, start, answered))
 
-    async def _read(self, listener: _Listener, start: Start, answered: asyncio.Event) -> None:
+    async def _read(self, listener: Listener, start: Start, answered: asyncio.Event) -> None:
         try:
             await answered.wait()
             await self._until_it_hears(listener)
@@ -185,13 +168,10 @@ class Past:
             await self._recount(listener, start.after)
         except _LeftError:
             return
-        except RouterError as error:
-            self._end(listener, error)
         except Exception as error:  # noqa: BLE001 - a boundary: nobody awaits the task
-            _log.error("the past could not be told", exc_info=error)
-            self._end(listener, RouterError("core.fatal.unexpected_error", type(error).__name__))
+            self._fail(listener, error)
 
-    async def _recount(self, listener: _Listener, after: int) -> None:
+    async def _recount(self, listener: Listener, after: int) -> None:
         recounting = Recounting(self._storage, listener.room, listener.channel)
         hold = listener.hold
         await self._turn(listener)
@@ -213,7 +193,7 @@ class Past:
                 await self._turn(listener)
         self._catch_up(listener, after)
 
-    async def _turn(self, listener: _Listener) -> None:
+    async def _turn(self, listener: Listener) -> None:
         await self._turns.next(listener.reader)
         _check(listener)
 
@@ -227,20 +207,33 @@ class Past:
                 channel.listeners.pop(connection, None)
                 channel.held[connection] = hold
                 request = resuming(connection, member, hold)
-                listener = _Listener(connection, room, channel, hold, request)
+                listener = Listener(connection, room, channel, hold, request)
                 # A snapshot is shown anew, as after a restart.
                 start = Start(seq - 1) if hold.is_shown else Start(hold.told, is_snapshot=True)
-                self._begin(listener, start, _set())
+                self._resume(listener, start)
 
-    def _catch_up(self, listener: _Listener, after: int) -> None:
+    def _resume(self, listener: Listener, start: Start) -> None:
+        if listener.hold.reads == "gap":
+            self._gap.add(listener, start.after)
+        else:
+            self._begin(listener, start, _set())
+
+    async def _may_be_told(self, listener: Listener) -> bool:
+        await self._notifier.deliveries.eased(_MOST_IN_PIPES)
+        return self._connections.unsent(listener.connection) <= MOST_UNSENT
+
+    def _alone(self, listener: Listener, after: int) -> None:
+        self._begin(listener, Start(after), _set())
+
+    def _catch_up(self, listener: Listener, after: int) -> None:
         for seq, content in listener.hold.end(after):
             self._tell(listener, content, seq)
 
-    def _tell(self, listener: _Listener, content: JsonObject, seq: int = 0) -> None:
+    def _tell(self, listener: Listener, content: JsonObject, seq: int = 0) -> None:
         if listener.is_here:
             self._notifier.tell_one(listener.channel, listener.connection, content, seq)
 
-    async def _show(self, listener: _Listener, seq: int) -> None:
+    async def _show(self, listener: Listener, seq: int) -> None:
         room, channel, request = listener.room, listener.channel, listener.request
         matches = Recounting(self._storage, room, channel).matches
         snapshot = notices.Snapshot(request, room.place, {"feed": self._storage.feed, "seq": seq})
@@ -255,7 +248,7 @@ class Past:
         await self._keep_pace(listener)
         self._tell(listener, snapshot.end(), seq)
 
-    async def _until_it_hears(self, listener: _Listener) -> None:
+    async def _until_it_hears(self, listener: Listener) -> None:
         """Wait until the client listens to the channel, which it can't know before the answer."""
         connection, channel = listener.connection, listener.channel.name
         # What came while the router was away waits for a client, as what comes now does.
@@ -277,7 +270,7 @@ class Past:
             if not listener.is_here and task is not asyncio.current_task():
                 task.cancel()  # it shall not take a turn
 
-    async def _keep_pace(self, listener: _Listener) -> None:
+    async def _keep_pace(self, listener: Listener) -> None:
         """Wait until the client has read most of what it was sent; cut it off if it doesn't."""
         await self._until_it_hears(listener)  # an MQTT client may be away for a while
         unsent = self._connections.unsent(listener.connection)
@@ -294,7 +287,13 @@ class Past:
         await self._notifier.deliveries.eased(_MOST_IN_PIPES)
         _check(listener)
 
-    def _end(self, listener: _Listener, error: RouterError) -> None:
+    def _fail(self, listener: Listener, error: Exception) -> None:
+        if not isinstance(error, RouterError):
+            _log.error("the past could not be told", exc_info=error)
+            error = RouterError("core.fatal.unexpected_error", type(error).__name__)
+        self._end(listener, error)
+
+    def _end(self, listener: Listener, error: RouterError) -> None:
         if listener.is_here:
             content = notices.of_end(listener.room, error)
             notification = Notification(listener.channel.name, content)
@@ -320,6 +319,6 @@ def _set() -> asyncio.Event:
     return answered
 
 
-def _check(listener: _Listener) -> None:
+def _check(listener: Listener) -> None:
     if not listener.is_here:
         raise _LeftError

@@ -19,6 +19,46 @@ _REMEMBERED_BYTES: Final = 1_048_576
 """Of documents as they were last, so that the next change of each needs no search for them."""
 
 
+class Remembered:
+    """Documents as the changes of the feed that were read last have left them."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._last: OrderedDict[tuple[str, str, str], tuple[int, bytes]] = OrderedDict()
+        self._bytes = 0
+
+    async def before(self, change: Change) -> JsonObject | None:
+        """The document before a change.
+
+        Raises:
+            RouterError: `trivium.feed.gone`, that of the store.
+        """
+        last = self._last.pop(_key(change), None)
+        if last is None:
+            return await self._storage.before(change)
+        version, packed = last
+        self._bytes -= len(packed)
+        if version != change.version - 1:  # the collection was made anew
+            return await self._storage.before(change)
+        document: JsonObject = orjson.loads(packed)
+        return document
+
+    def remember(self, change: Change, after: JsonObject | None) -> None:
+        """Keep the document after a change, whose `before` was asked for; None: it is gone."""
+        if after is None:
+            return
+        packed = orjson.dumps(after)
+        self._last[_key(change)] = (change.version, packed)
+        self._bytes += len(packed)
+        while self._bytes > _REMEMBERED_BYTES:
+            _, (_, forgotten) = self._last.popitem(last=False)
+            self._bytes -= len(forgotten)
+
+
+def _key(change: Change) -> tuple[str, str, str]:
+    return change.index, change.collection, change.id
+
+
 class Recounting:
     """Tells changes of the feed as a listener in a room would have heard them.
 
@@ -26,12 +66,10 @@ class Recounting:
     """
 
     def __init__(self, storage: Storage, room: Room, channel: Channel) -> None:
-        self._storage = storage
         self._place = room.place
         self._channel = channel
         self._matches = form_tester(room.form)
-        self._last: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
-        self._bytes = 0
+        self._documents = Remembered(storage)
 
     async def tell(self, change: Change) -> JsonObject | None:
         """The notification of a change, None if the listener wouldn't get one.
@@ -41,10 +79,10 @@ class Recounting:
         """
         if (change.index, change.collection) != self._place:
             return None
-        before = await self._before(change)
+        before = await self._documents.before(change)
         write, written = retold(change, before)
         is_gone = change.action == "delete"
-        self._remember(change, None if is_gone else written.source)
+        self._documents.remember(change, None if is_gone else written.source)
         direction = self._direction(change, before, None if is_gone else written.source)
         if is_silent(change) or direction is None:
             return None
@@ -63,24 +101,3 @@ class Recounting:
         if self.matches(change.id, after):
             return "in"
         return "out" if self.matches(change.id, before) else None
-
-    async def _before(self, change: Change) -> JsonObject | None:
-        last = self._last.pop(change.id, None)
-        if last is None:
-            return await self._storage.before(change)
-        version, packed = last
-        self._bytes -= len(packed)
-        if version != change.version - 1:  # the collection was made anew
-            return await self._storage.before(change)
-        document: JsonObject = orjson.loads(packed)
-        return document
-
-    def _remember(self, change: Change, after: JsonObject | None) -> None:
-        if after is None:
-            return
-        packed = orjson.dumps(after)
-        self._last[change.id] = (change.version, packed)
-        self._bytes += len(packed)
-        while self._bytes > _REMEMBERED_BYTES:
-            _, (_, forgotten) = self._last.popitem(last=False)
-            self._bytes -= len(forgotten)
