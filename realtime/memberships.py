@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -16,6 +16,20 @@ from router.envelope import Json, JsonObject, Request, User
 from router.errors import RouterError
 
 _log: Final = structlog.get_logger("trivium.realtime")
+
+
+class Told(NamedTuple):
+    """What is known of a connection that is let in again.
+
+    Attributes:
+        queued: The positions that wait for it already, by channel.
+        mark: What `mark` said last; empty for nothing.
+        behind: What `behind` said since its places were taken down; empty for nothing.
+    """
+
+    queued: Mapping[str, Set[int]]
+    mark: JsonObject
+    behind: JsonObject
 
 
 class Memberships:
@@ -51,14 +65,10 @@ class Memberships:
         """The position up to which all who hear it live have been handed everything."""
         return {"feed": self._past.feed, "seq": self._notifier.told}
 
-    def is_behind(self, connection: str) -> bool:
-        """Whether a connection is still told of the past somewhere."""
-        return any(
-            not channel.held[connection].is_settled
-            for room in self._notifier.rooms.of(connection)
-            for channel in room.channels.values()
-            if connection in channel.held
-        )
+    def behind(self, connection: str) -> JsonObject:
+        """How far a connection is where it is told of the past still, by channel."""
+        holds = self._notifier.rooms.behind(connection)
+        return {name: _unsettled(hold) for name, hold in holds.items()}
 
     async def prepare(self) -> None:
         """Call it once the store is open, before anybody comes into a room."""
@@ -69,19 +79,13 @@ class Memberships:
         connection: str,
         user_id: str,
         kept: list[Json],
-        queued: Mapping[str, Set[int]],
-        mark: JsonObject,
+        told: Told,
     ) -> None:
         """Let a connection in again; nobody is told, and it hears nothing before `resume`. What
-        can't be listened to any more is left out, with a line in the log.
-
-        Args:
-            queued: The positions that wait for it already, by channel.
-            mark: What `mark` said last; empty for nothing.
-        """
+        can't be listened to any more is left out, with a line in the log."""
         for document in kept:
             try:
-                self._enter(connection, user_id, document, (queued, mark))
+                self._enter(connection, user_id, document, told)
             except RouterError as error:
                 _log.warning("a subscription could not be restored", error=error.message)
 
@@ -101,7 +105,7 @@ class Memberships:
         connection: str,
         user_id: str,
         document: Any,
-        before: tuple[Mapping[str, Set[int]], JsonObject],
+        told: Told,
     ) -> None:
         form = normal_form(document["filter"], self._limits)
         place = (document["index"], document["collection"])
@@ -113,9 +117,10 @@ class Memberships:
             if not position:  # written down before positions were
                 channel.listeners[connection] = None
                 continue
-            hold, at = _hold(document["feed"], position, before[1])
-            hold.queued = before[0].get(channel.name, frozenset())
-            channel.held[connection] = hold
+            later: Any = told.behind.get(channel.name, position)
+            hold, at = _hold(document["feed"], later, told.mark)
+            hold.queued = told.queued.get(channel.name, frozenset())
+            self._notifier.rooms.hold(channel, connection, hold)
             request = resuming(connection, member, hold)
             self._returning.append((request, (room, channel), hold, at))
 
@@ -149,7 +154,11 @@ def _document(room: Room, connection: str, mark: JsonObject) -> JsonObject:
 
 def _position(hold: Hold, mark: JsonObject) -> list[Json]:
     if not hold.is_settled:
-        return [hold.told, hold.reads, hold.request_id]
+        return _unsettled(hold)
     told = mark["seq"]
     assert isinstance(told, int)
     return [max(hold.told, told), "live", ""]
+
+
+def _unsettled(hold: Hold) -> list[Json]:
+    return [hold.told, hold.reads, hold.request_id]

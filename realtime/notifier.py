@@ -202,11 +202,9 @@ class Notifier:
         self._changed(connection)
         return channel
 
-    @staticmethod
-    def _held(channel: Channel, connection: str, hold: Hold | None) -> Channel:
+    def _held(self, channel: Channel, connection: str, hold: Hold | None) -> Channel:
         if hold is not None:
-            channel.listeners.pop(connection, None)
-            channel.held[connection] = hold
+            self.rooms.hold(channel, connection, hold)
         return channel
 
     def _leave(self, connection: str, room_id: str, request: Request | None) -> None:

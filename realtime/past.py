@@ -204,8 +204,7 @@ class Past:
                 member = room.members[connection]
                 old = channel.held.get(connection)
                 hold = Hold(self._notifier.told, "gap") if old is None else old.again()
-                channel.listeners.pop(connection, None)
-                channel.held[connection] = hold
+                self._notifier.rooms.hold(channel, connection, hold)
                 request = resuming(connection, member, hold)
                 listener = Listener(connection, room, channel, hold, request)
                 # A snapshot is shown anew, as after a restart.

@@ -122,6 +122,7 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         self._places: dict[Place, Index[Room]] = {}
         self._entered: dict[str, dict[str, Room]] = {}
+        self._behind: dict[str, dict[str, Hold]] = {}
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -210,6 +211,20 @@ class Rooms:
         room.members[connection] = member
         return True
 
+    def hold(self, channel: Channel, connection: str, hold: Hold) -> None:
+        """Let a listener of a channel hear what happens only once the hold is settled."""
+        channel.listeners.pop(connection, None)
+        channel.held[connection] = hold
+        self._behind.setdefault(connection, {})[channel.name] = hold
+
+    def behind(self, connection: str) -> dict[str, Hold]:
+        """The holds of a connection that are not settled, by the names of their channels."""
+        holds = self._behind.get(connection, {})
+        for name, hold in list(holds.items()):
+            if hold.is_settled:
+                del holds[name]
+        return holds
+
     def leave(self, connection: str, id: str) -> tuple[Room, Member]:
         """Take a connection out of a room.
 
@@ -220,8 +235,11 @@ class Rooms:
         room = entered.pop(id, None)
         if room is None:
             raise RouterError("core.realtime.not_subscribed", connection, id)
+        for name in room.channels:
+            self._behind.get(connection, {}).pop(name, None)
         if not entered:
             del self._entered[connection]
+            self._behind.pop(connection, None)
         member = room.members[connection]
         room.forget(connection)
         if not room.members:

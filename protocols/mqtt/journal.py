@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Set
-from typing import Final, Protocol
+import uuid
+from collections.abc import Set
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
 from protocols.mqtt import records
 from protocols.mqtt.outbox import Entry
 from protocols.mqtt.state import SessionState
+from realtime.memberships import Told
 from router.envelope import Json, JsonObject
 from storage.contract import Storage, Verb, Write, Written
 from storage.query import Search
@@ -22,6 +24,9 @@ SESSIONS: Final = "sessions"
 MESSAGES: Final = "messages"
 RECEIVED: Final = "received"
 MARKS: Final = "marks"
+POSITIONS: Final = "positions"
+"""How far sessions are that are told of the past, apart from all else that is kept of them: it
+changes with each message."""
 
 _MAPPING: Final[JsonObject] = {"dynamic": "false", "properties": {}}
 _PAGE: Final = 1_000
@@ -40,15 +45,9 @@ class Places(Protocol):
         connection: str,
         user_id: str,
         kept: list[Json],
-        queued: Mapping[str, Set[int]],
-        mark: JsonObject,
+        told: Told,
     ) -> None:
-        """Let a connection listen to what it listened to before, once `resume` is called.
-
-        Args:
-            queued: The positions of what waits for it, by channel.
-            mark: The last `mark` that is written down; empty for none.
-        """
+        """Let a connection listen to what it listened to before, once `resume` is called."""
 
     async def prepare(self) -> None:
         """Call it before anything else."""
@@ -59,8 +58,15 @@ class Places(Protocol):
     def mark(self) -> JsonObject:
         """The position up to which sessions have been told what they hear."""
 
-    def is_behind(self, connection: str) -> bool:
-        """Whether a session has not been told all up to that, but has a position of its own."""
+    def behind(self, connection: str) -> JsonObject:
+        """Where a session has not been told all up to that, its own positions, by channel."""
+
+
+class _Written(NamedTuple):
+    """What is written of a session: when, and the channels where it was told of the past."""
+
+    turn: str
+    behind: Set[str]
 
 
 class Journal:
@@ -77,7 +83,12 @@ class Journal:
         self.places = places
         self._storage = storage
         self._changed: dict[str, SessionState] = {}
+        self._acknowledging: dict[str, SessionState] = {}
         self._done_with: list[str] = []
+        self._written: dict[str, _Written] = {}
+        self._has_position: set[str] = set()
+        self._run = uuid.uuid4().hex
+        self._turn = 0
         self._mark: JsonObject = {}
         self._marking: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -87,7 +98,7 @@ class Journal:
     async def prepare(self) -> None:
         """Make ready; call once the store is open, before anything else."""
         await self.places.prepare()
-        for name in (SESSIONS, MESSAGES, RECEIVED, MARKS):
+        for name in (SESSIONS, MESSAGES, RECEIVED, MARKS, POSITIONS):
             if not self._storage.has_collection(INDEX, name):
                 await self._storage.create_collection(INDEX, name, _MAPPING)
 
@@ -114,6 +125,12 @@ class Journal:
         """The position up to which sessions had been told what they hear; empty for none."""
         return dict(await self.read(MARKS)).get(_MARK, {})
 
+    async def positions(self) -> dict[str, JsonObject]:
+        """What is written of how far sessions are, by session; see `records.behind_of`."""
+        found = dict(await self.read(POSITIONS))
+        self._has_position.update(found)
+        return found
+
     def close(self) -> None:
         """Write down how far the sessions are, and nothing more by itself."""
         self._is_closed = True
@@ -135,6 +152,9 @@ class Journal:
         if self._is_due:
             self._write_changed()
         self._write("delete", SESSIONS, state.id, {})
+        self._written.pop(state.id, None)
+        if state.id in self._has_position:
+            self.forgotten(POSITIONS, state.id)
         for packet_id in state.inbox.known():
             self.forgotten(RECEIVED, _received_id(state, packet_id))
 
@@ -151,8 +171,8 @@ class Journal:
         # First that it was told: what is known as neither queued nor told would be told again.
         self._be_due()
         self._done_with.append(_message_id(state, entry))
-        if self.places.is_behind(state.id) and not state.is_over:
-            self._changed[state.id] = state
+        if not state.is_over:
+            self._acknowledging[state.id] = state
 
     def received(self, state: SessionState, packet_id: int) -> None:
         """The client has begun or ended to use a packet id with QoS 2."""
@@ -167,6 +187,8 @@ class Journal:
 
     def forgotten(self, collection: str, id: str) -> None:
         """A document belongs to no session."""
+        if collection == POSITIONS:
+            self._has_position.discard(id)
         self._write("delete", collection, id, {})
 
     # -- inside -----------------------------------------------------------------------------
@@ -198,12 +220,32 @@ class Journal:
         done_with, self._done_with = self._done_with, []
         if done_with:
             self._write_mark()
+        acknowledging, self._acknowledging = self._acknowledging, {}
         for state in changed.values():
-            rooms, passing = self.places.of(state.id, state.user_id)
-            content = records.of_state(state, rooms, passing)
-            self._write("create_or_replace", SESSIONS, state.id, content)
+            self._write_session(state)
+        for state in acknowledging.values():
+            if state.id not in changed and not state.is_over:
+                self._write_position(state)
         for id_ in done_with:
             self._write("delete", MESSAGES, id_, {})
+
+    def _write_session(self, state: SessionState) -> None:
+        rooms, passing = self.places.of(state.id, state.user_id)
+        self._turn += 1
+        turn = f"{self._run}:{self._turn}"
+        self._written[state.id] = _Written(turn, self.places.behind(state.id).keys())
+        content = records.of_state(state, rooms, passing, turn)
+        self._write("create_or_replace", SESSIONS, state.id, content)
+
+    def _write_position(self, state: SessionState) -> None:
+        behind, written = self.places.behind(state.id), self._written.get(state.id)
+        if written is None or behind.keys() != written.behind:
+            # It has come to the end somewhere, or is behind again.
+            self._write_session(state)
+        elif behind:
+            self._has_position.add(state.id)
+            content = records.of_position(written.turn, behind)
+            self._write("create_or_replace", POSITIONS, state.id, content)
 
     def _write(self, verb: Verb, collection: str, id: str, content: JsonObject) -> None:
         write = Write(verb=verb, index=INDEX, collection=collection, id=id, content=content)

@@ -14,12 +14,13 @@ from protocols.mqtt.state import SessionState
 from router.envelope import Json, JsonObject
 
 
-def of_state(state: SessionState, rooms: list[Json], passing: list[str]) -> JsonObject:
+def of_state(state: SessionState, rooms: list[Json], passing: list[str], turn: str) -> JsonObject:
     """What is kept of a session beside its messages.
 
     Args:
         rooms: Where it listens for good.
         passing: The channels that it hears only as long as its client is here.
+        turn: Another each time that it is written down.
     """
     return {
         "user": state.owner,
@@ -32,7 +33,21 @@ def of_state(state: SessionState, rooms: list[Json], passing: list[str]) -> Json
         "subscriptions": msgspec.to_builtins([*state.subscriptions]),
         "rooms": rooms,
         "passing": [*passing],
+        "turn": turn,
     }
+
+
+def of_position(turn: str, behind: JsonObject) -> JsonObject:
+    """How far a session is since what else is kept of it was written down in that turn."""
+    return {"turn": turn, "behind": behind}
+
+
+def behind_of(document: JsonObject, position: JsonObject) -> JsonObject:
+    """What was kept so; empty if the session was written down once more since then."""
+    if not position or position["turn"] != document.get("turn"):
+        return {}
+    behind: Any = position["behind"]
+    return msgspec.convert(behind, dict[str, Any])
 
 
 def standings_of(document: Json) -> list[Standing]:

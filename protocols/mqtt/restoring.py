@@ -10,9 +10,10 @@ from typing import Any, Final
 import structlog
 
 from protocols.mqtt import records
-from protocols.mqtt.journal import MESSAGES, RECEIVED, SESSIONS, Journal
+from protocols.mqtt.journal import MESSAGES, POSITIONS, RECEIVED, SESSIONS, Journal
 from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.state import EVERY_TOPIC, SessionState
+from realtime.memberships import Told
 from router.envelope import Connection, JsonObject, always, never
 from router.ports import TopicAuthority
 
@@ -48,9 +49,14 @@ class Restoring:
         self._sessions.journal = journal
         sessions, messages = await journal.read(SESSIONS), await journal.read(MESSAGES)
         received, mark = await journal.read(RECEIVED), await journal.mark()
+        positions = await journal.positions()
         queued = _queued(messages)
         for id_, document in sessions:
-            await self._restore(id_, document, (queued.get(id_, {}), mark))
+            behind = records.behind_of(document, positions.get(id_, {}))
+            await self._restore(id_, document, Told(queued.get(id_, {}), mark, behind))
+        for id_ in positions:
+            if self._sessions.find(id_) is None:
+                journal.forgotten(POSITIONS, id_)
         for id_, document in messages:
             self._restore_message(id_, document)
         for id_, document in received:
@@ -65,9 +71,7 @@ class Restoring:
         if sessions:
             _log.info("sessions are restored", sessions=len(sessions))
 
-    async def _restore(
-        self, id: str, document: JsonObject, told: tuple[Mapping[str, Set[int]], JsonObject]
-    ) -> None:
+    async def _restore(self, id: str, document: JsonObject, told: Told) -> None:
         content: dict[str, Any] = document
         state = self._state(id, content)
         if not self._sessions.restore(state):
@@ -78,7 +82,7 @@ class Restoring:
             state.rights = (await self._topics.of_connection(state.connection)).while_away()
         for standing in records.standings_of(content["subscriptions"]):
             state.subscriptions.restore(standing)
-        self._journal.places.restore(id, state.user_id, content["rooms"], *told)
+        self._journal.places.restore(id, state.user_id, content["rooms"], told)
         self._sessions.changed(id)
 
     def _state(self, id: str, content: dict[str, Any]) -> SessionState:

@@ -224,9 +224,9 @@ async def test_what_was_in_pipes_when_the_router_ended_is_told_after_it(tmp_path
 
 
 async def test_a_position_that_is_kept_no_longer_is_told(tmp_path: Path) -> None:
-    server = await asyncio.to_thread(start, tmp_path)
+    server = await asyncio.to_thread(start, tmp_path, environment=SMALL)
     await ask(server.port, controller="collection", action="create", **PLACE)
-    await fill(server, range(100))
+    await fill(server, range(PAST))
     async with raw(server.mqtt_port) as client:
         await connect(client, most=5)
         await listen(client, **{"from": 0})

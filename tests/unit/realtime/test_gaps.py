@@ -9,7 +9,7 @@ import pytest
 
 from realtime import past
 from realtime.koncorde.parse import FilterLimits
-from realtime.memberships import Memberships
+from realtime.memberships import Memberships, Told
 from router.envelope import ANONYMOUS
 from tests.support.inprocess import InProcess, in_process
 from tests.support.listeners import Listener
@@ -47,7 +47,7 @@ class Sessions:
         feed = self._lab.storage.feed
         channels = [["none", scope, after, "live", ""]]
         kept = {**PLACE, "filter": filter, "feed": feed, "channels": channels, "volatile": None}
-        self.memberships.restore(id, ANONYMOUS.id, [kept], {}, {})
+        self.memberships.restore(id, ANONYMOUS.id, [kept], Told({}, {}, {}))
         return ear
 
     async def resume(self) -> None:
@@ -72,7 +72,7 @@ async def test_the_feed_is_read_once_while_others_write(lab: InProcess) -> None:
     for n, ear in enumerate(ears):
         all_its = [each for each in range(first, first + 1_050) if each % 10 == n % 10]
         assert numbers(await ear.until(105)) == all_its
-    assert not any(sessions.memberships.is_behind(ear.id) for ear in ears)
+    assert not any(sessions.memberships.behind(ear.id) for ear in ears)
     assert pages <= 15
     await writes(lab, 10)
     live = [[each % 10 for each in numbers(ear.heard)[105:]] for ear in ears]

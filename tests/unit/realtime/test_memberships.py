@@ -10,7 +10,7 @@ import pytest
 
 from realtime import past
 from realtime.koncorde.parse import FilterLimits
-from realtime.memberships import Memberships
+from realtime.memberships import Memberships, Told
 from router.envelope import ANONYMOUS, Json, JsonObject
 from tests.support.inprocess import InProcess, in_process
 from tests.support.listeners import Listener
@@ -45,7 +45,7 @@ class Kept:
         ear.channels = set()
         found = memberships(self._lab)
         await found.prepare()
-        found.restore("after", ANONYMOUS.id, self.rooms, queued, self.mark)
+        found.restore("after", ANONYMOUS.id, self.rooms, Told(queued, self.mark, {}))
         await found.resume()
         return ear
 
@@ -162,13 +162,13 @@ class TestThePast:
         kept = Kept(lab, "before")
         await writes(lab, 8)
         after = await kept.goes_on()
-        assert memberships(lab).is_behind("after")
+        assert memberships(lab).behind("after")
         assert after.heard == []
         after.subscribe(joined["channel"])
         assert numbers(await after.until(9 - told)) == list(range(told, 9))
         await writes(lab, 9)
         assert numbers(after.heard)[-1] == 9
-        assert not memberships(lab).is_behind("after")
+        assert not memberships(lab).behind("after")
 
     async def test_what_waits_live_and_again_in_the_past_comes_once(self, lab: InProcess) -> None:
         await writes(lab, 0, 1, 2)
@@ -248,7 +248,7 @@ async def test_what_is_too_much_for_the_pipes_is_told_once_they_have_eased() -> 
         await writes(lab, *range(8))
         assert kept.expelled
         assert gone.expelled
-        assert memberships(lab).is_behind("kept")
+        assert memberships(lab).behind("kept")
         going.set()
         assert numbers(await kept.until(8)) == list(range(8))
         await writes(lab, 8)

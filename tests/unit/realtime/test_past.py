@@ -14,7 +14,7 @@ import pytest
 
 from realtime import holds, past, snapshots
 from realtime.koncorde.parse import FilterLimits
-from realtime.memberships import Memberships
+from realtime.memberships import Memberships, Told
 from router.connections import Connections
 from router.envelope import ANONYMOUS
 from router.settings import OpenSearchSettings, StorageSettings
@@ -163,7 +163,7 @@ class TestTheWait:
         memberships = Memberships(lab.notifier, FilterLimits(100, 32), lab.past)
         kept, _ = memberships.of("before", ANONYMOUS.id)
         after = listener(lab, "after")
-        memberships.restore("after", ANONYMOUS.id, kept, {}, {})
+        memberships.restore("after", ANONYMOUS.id, kept, Told({}, {}, {}))
         await memberships.resume()
         after.subscribe(lab.notifier.rooms.of("after")[0].heard_on("after")[0])
         await do(lab, "create", "a", {"n": 6})

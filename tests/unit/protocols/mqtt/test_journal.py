@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
 
 import pytest
 
 from protocols.codec.mqtt.packets import Puback, Publish, Pubrec, Pubrel, Will
 from protocols.codec.mqtt.properties import Properties
-from protocols.mqtt.journal import INDEX, MESSAGES, RECEIVED, SESSIONS, Journal
+from protocols.mqtt.journal import INDEX, MESSAGES, POSITIONS, RECEIVED, SESSIONS, Journal
 from protocols.mqtt.restoring import Restoring
+from realtime.memberships import Told
 from router.connections import Notification
 from router.envelope import Json, JsonObject
+from storage.contract import Write
 from storage.memory import MemoryStorage
 from storage.query import Search
 from tests.support.mqtt_client import BOTH, REQUEST, RESPONSE, summary
@@ -31,7 +32,8 @@ class Nowhere:
         self.marks: list[JsonObject] = []
         self.calls: list[str] = []
         self.told = 0
-        self.behind: set[str] = set()
+        self.positions: list[JsonObject] = []
+        self.at: dict[str, JsonObject] = {}
 
     def of(self, connection: str, user_id: str) -> tuple[list[Json], list[str]]:
         return [{"of": connection, "as": user_id}], self.heard
@@ -41,12 +43,12 @@ class Nowhere:
         connection: str,
         user_id: str,
         kept: list[Json],
-        queued: Mapping[str, Set[int]],
-        mark: JsonObject,
+        told: Told,
     ) -> None:
         self.restored.append((connection, user_id, kept))
-        self.queued.append({topic: set(found) for topic, found in queued.items()})
-        self.marks.append(mark)
+        self.queued.append({topic: set(found) for topic, found in told.queued.items()})
+        self.marks.append(told.mark)
+        self.positions.append(told.behind)
 
     async def prepare(self) -> None:
         self.calls.append("prepare")
@@ -57,8 +59,8 @@ class Nowhere:
     def mark(self) -> JsonObject:
         return {"feed": "f", "seq": self.told}
 
-    def is_behind(self, connection: str) -> bool:
-        return connection in self.behind
+    def behind(self, connection: str) -> JsonObject:
+        return {**self.at.get(connection, {})}
 
 
 class Homes:
@@ -77,7 +79,7 @@ class Homes:
 
     async def left(self) -> int:
         """Documents in the store."""
-        targets = [(INDEX, name) for name in (SESSIONS, MESSAGES, RECEIVED)]
+        targets = [(INDEX, name) for name in (SESSIONS, MESSAGES, RECEIVED, POSITIONS)]
         return await self.storage.count(targets, Search())
 
 
@@ -286,3 +288,97 @@ async def test_an_answer_of_qos_1_outlives_the_router(homes: Homes) -> None:
     (answer,) = (await homes.begin()).come().after
     assert isinstance(answer, Publish)
     assert (answer.topic, json.loads(answer.payload)["result"]) == (RESPONSE, "kept")
+
+
+async def written(homes: Homes, collection: str) -> dict[str, JsonObject]:
+    await homes.storage.refresh(INDEX, collection)
+    return {hit.id: hit.source for hit in await homes.storage.scan(INDEX, collection, Search(), "")}
+
+
+class Behind:
+    """A client that reads the past, and has three messages of it to acknowledge."""
+
+    def __init__(self, homes: Homes, house: House) -> None:
+        self._homes = homes
+        self.house = house
+        self.client = house.come()
+        self.client.subscribe()
+        self.id = self.client.session.connection.id
+        self.is_at(3)
+        house.sessions.changed(self.id)
+        for seq in range(4, 7):
+            content: JsonObject = {"type": "document", "seq": seq}
+            house.connections.notify(self.id, Notification(TOPIC, content))
+        self._told = [each for each in self.client.received() if isinstance(each, Publish)]
+
+    def is_at(self, seq: int) -> None:
+        self._homes.places.at = {self.id: {TOPIC: [seq, "past", "r"]}}
+
+    async def acknowledge(self) -> None:
+        """Acknowledge the next message."""
+        self.client.send(Puback(packet_id=self._told.pop(0).packet_id))
+        await settle(self.house)
+
+
+@pytest.fixture
+async def reading(homes: Homes) -> Behind:
+    found = Behind(homes, await homes.begin())
+    await settle(found.house)
+    return found
+
+
+class TestPositions:
+    """Of who is told of the past."""
+
+    async def test_they_are_written_apart_from_what_does_not_change(
+        self, homes: Homes, reading: Behind
+    ) -> None:
+        before = await written(homes, SESSIONS)
+        for seq in range(4, 7):
+            reading.is_at(seq)
+            await reading.acknowledge()
+        assert await written(homes, SESSIONS) == before
+        position = (await written(homes, POSITIONS))[reading.id]
+        assert position["turn"] == before[reading.id]["turn"]
+        assert position["behind"] == {TOPIC: [6, "past", "r"]}
+        homes.places.at = {}
+        await homes.begin()
+        assert homes.places.positions == [{TOPIC: [6, "past", "r"]}]
+
+    async def test_what_was_written_as_a_whole_since_then_counts(
+        self, homes: Homes, reading: Behind
+    ) -> None:
+        await reading.acknowledge()
+        assert await written(homes, POSITIONS)
+        reading.house.sessions.changed(reading.id)
+        await settle(reading.house)
+        await homes.begin()
+        assert homes.places.positions == [{}]
+
+    async def test_who_has_come_to_the_end_is_written_as_a_whole(
+        self, homes: Homes, reading: Behind
+    ) -> None:
+        await reading.acknowledge()
+        before = await written(homes, SESSIONS)
+        homes.places.at = {}
+        await reading.acknowledge()
+        after = await written(homes, SESSIONS)
+        assert after[reading.id]["turn"] != before[reading.id]["turn"]
+        await reading.acknowledge()
+        assert await written(homes, SESSIONS) == after
+        await homes.begin()
+        assert homes.places.positions == [{}]
+
+    async def test_a_session_that_is_over_leaves_none(self, homes: Homes, reading: Behind) -> None:
+        await reading.acknowledge()
+        assert await written(homes, POSITIONS)
+        reading.client.go(expiry_s=0)
+        await settle(reading.house)
+        assert await homes.left() == 0
+
+    async def test_one_of_no_session_is_forgotten(self, homes: Homes, reading: Behind) -> None:
+        await reading.acknowledge()
+        delete = Write(verb="delete", index=INDEX, collection=SESSIONS, id=reading.id, content={})
+        await homes.storage.write(delete)
+        await settle(await homes.begin())
+        assert await homes.left() == 0
