@@ -24,6 +24,7 @@ from access.tokens import Tokens, system_ms
 from router.connections import Connections
 from router.errors import RouterError
 from router.settings import Settings
+from router.tasks import ended
 from storage.contract import Storage
 
 _SWEEP_S: Final = 600.0
@@ -57,8 +58,7 @@ class Entrance(msgspec.Struct, frozen=True):
         try:
             yield
         finally:
-            cleaning.cancel()
-            await asyncio.gather(cleaning, return_exceptions=True)
+            await ended(cleaning)
             self.papers.links.close()
 
     async def _clean(self) -> None:

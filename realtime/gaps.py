@@ -14,6 +14,7 @@ from realtime.rooms import Room
 from realtime.states import Remembered
 from realtime.turns import Reader, Turns
 from router.envelope import JsonObject
+from router.tasks import ended
 from storage.contract import Change, Storage
 from storage.replay import is_silent, retold
 
@@ -67,9 +68,7 @@ class Gap:
 
     async def close(self) -> None:
         """Stop telling."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     # -- inside -------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from realtime.rooms import Place
 from router.actions import Action
 from router.envelope import APPLICATION, Connection, Request, User
 from router.ports import Authority
+from router.tasks import ended
 
 _log: Final = structlog.get_logger("trivium.realtime")
 
@@ -62,9 +63,7 @@ class Reviews:
 
     async def close(self) -> None:
         """Stop asking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     async def _run(self) -> None:
         try:

@@ -14,6 +14,7 @@ from router.addresses import network_of
 from router.envelope import ANONYMOUS, Request
 from router.errors import RouterError
 from router.settings import RealtimeSettings
+from router.tasks import ended
 
 T = TypeVar("T")
 
@@ -154,9 +155,7 @@ class Turns:
 
     async def close(self) -> None:
         """Let nobody read any more; those who wait are to be cancelled."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     # -- inside -------------------------------------------------------------------------
 

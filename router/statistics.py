@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from router.sections.telling import StatisticsSettings
+from router.tasks import ended
 
 
 class Counts(Protocol):
@@ -79,8 +80,7 @@ class Statistics:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
 
     async def _run(self) -> None:
         while True:

@@ -13,6 +13,7 @@ from access.authority import Papers
 from access.directory import Directory
 from access.places import API_KEYS, INDEX, TOKENS
 from router.errors import RouterError
+from router.tasks import ended
 from storage.contract import Change, Storage
 
 _EVERY_S: Final = 1.0
@@ -53,8 +54,7 @@ class Following:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
 
     async def catch_up(self) -> None:
         """Tell everything that was written since the last time.

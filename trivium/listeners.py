@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 from protocols.locality import is_loopback
 from protocols.tls import BadCertificateError, Certificates
 from router.settings import Settings
+from router.tasks import ended
 from trivium.assembly import Wires
 from trivium.errors import StartError
 
@@ -83,8 +84,7 @@ class Listeners:
         try:
             yield
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await ended(watching)
 
     async def _open(
         self, listener: _Listener, host: str, port: _Port, certificates: Certificates | None

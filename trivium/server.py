@@ -16,6 +16,7 @@ from access.keyring import KeyringError
 from protocols.locality import is_loopback
 from router.errors import RouterError
 from router.settings import Settings
+from router.tasks import ended
 from storage.contract import Storage, StoreOpenError
 from trivium.app import App
 from trivium.assembly import Core, Wires
@@ -86,7 +87,7 @@ class Server:
         async with contextlib.AsyncExitStack() as undo:
             stores = await undo.enter_async_context(contextlib.AsyncExitStack())
             opening = asyncio.create_task(self._open_stores(stores), name="opening of the stores")
-            undo.push_async_callback(_ended, opening)
+            undo.push_async_callback(ended, opening)
             await asyncio.wait({opening}, timeout=_PATIENCE_S)
             if opening.done():
                 opening.result()
@@ -231,11 +232,6 @@ class Server:
         await self.core.realtime.deliveries.close(max(ends - now(), _LEAST_S))
         await self.core.ears.close(max(ends - now(), _LEAST_S))
         await self.core.events.settle(max(ends - now(), _LEAST_S))
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

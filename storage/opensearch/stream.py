@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from router.errors import RouterError
+from router.tasks import ended
 from storage.contract import Change, Listener, Write, Written
 from storage.listening import either, together
 from storage.opensearch import states
@@ -61,9 +62,7 @@ class Stream:
 
     async def end(self) -> None:
         """Tell nothing more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     def wrote(self, collection: Collection, write: Write, written: Written) -> None:
         """This router has done a write; it is told once its row has its place in the feed."""
