@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,11 +74,3 @@ def refused(id: str, *props: Any) -> Iterator[None]:
     assert caught.value.id == id
     if props:
         assert caught.value.props == list(props)
-
-
-async def outcome(answer: Awaitable[Written]) -> Written | RouterError:
-    """What came of a write."""
-    try:
-        return await answer
-    except RouterError as error:
-        return error

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from router.guards import Condition, Tag
-from storage.contract import Storage, Verb, Written
-from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, outcome, put, refused
+from storage.contract import Storage, Verb, Written, outcome
+from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, put, refused
 
 CONFLICT = "services.storage.version_conflict"
 

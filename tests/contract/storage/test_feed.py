@@ -9,9 +9,9 @@ from typing import Any, get_args
 import pytest
 
 from router.envelope import JsonObject
-from storage.contract import Author, Storage, Verb
+from storage.contract import Author, Storage, Verb, outcome
 from storage.undo import WHOLE_EVERY, document_after, document_before
-from tests.support.stores import TARGET, a_write, outcome, put
+from tests.support.stores import TARGET, a_write, put
 
 
 async def test_a_row_tells_who_wrote_what_and_when(storage: Storage) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from router.guards import Condition, Tag
 from router.once import Once, Remembered
-from storage.contract import Storage, Verb, Write, Written
-from tests.support.stores import TARGET, a_write, outcome, put, refused
+from storage.contract import Storage, Verb, Write, Written, outcome
+from tests.support.stores import TARGET, a_write, put, refused
 
 REUSED = "api.process.idempotency_key_reused"
 VERBS: list[Verb] = ["create", "update", "upsert", "replace", "create_or_replace", "delete"]

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from router.once import Once
-from storage.contract import Author, Storage, Write, Written
-from tests.support.stores import TARGET, a_write, outcome, put
+from storage.contract import Author, Storage, Write, Written, outcome
+from tests.support.stores import TARGET, a_write, put
 
 Told = list[tuple[str, str, object, object, int]]
 

@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 from router.errors import RouterError
-from storage.contract import Storage, Written
+from storage.contract import Storage, Written, outcome
 from storage.dsl import read_search
-from tests.support.stores import TARGET, a_write, found, found_at_once, outcome, put, refused
+from tests.support.stores import TARGET, a_write, found, found_at_once, put, refused
 
 
 async def test_the_order_is_that_of_the_calls_not_of_the_awaiting(storage: Storage) -> None:

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router.envelope import JsonObject
-from storage.contract import Author, Storage, Write, Written
+from storage.contract import Author, Storage, Write, Written, outcome
 from storage.replay import retold
 from storage.undo import WHOLE_EVERY
-from tests.support.stores import COLLECTION, INDEX, a_write, outcome, put
+from tests.support.stores import COLLECTION, INDEX, a_write, put
 
 AUTHOR = Author("ada", "r1", "mqtt", "bulk", {"who": "me"}, is_silent=True)
 

@@ -13,10 +13,10 @@ import pytest
 
 from router.errors import RouterError
 from router.settings import OpenSearchSettings
-from storage.contract import Storage, StoreOpenError, Written
+from storage.contract import Storage, StoreOpenError, Written, outcome
 from storage.opensearch.store import OpenSearchStorage
 from tests.support.opensearch import OpenSearchServer
-from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, outcome, put, refused
+from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, put, refused
 
 pytestmark = pytest.mark.needs("opensearch")
 

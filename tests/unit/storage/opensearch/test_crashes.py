@@ -9,9 +9,9 @@ import pytest
 
 from router.errors import RouterError
 from router.settings import OpenSearchSettings
-from storage.contract import Change, Document, Storage, Verb, Written
+from storage.contract import Change, Document, Storage, Verb, Written, outcome
 from tests.support.opensearch_clients import DyingClient, ForgetfulClient
-from tests.support.stores import TARGET, a_write, outcome, put
+from tests.support.stores import TARGET, a_write, put
 
 pytestmark = pytest.mark.needs("opensearch")
 

@@ -12,12 +12,12 @@ import pytest
 
 from router.errors import RouterError
 from router.settings import OpenSearchSettings
-from storage.contract import StoreOpenError, Written
+from storage.contract import StoreOpenError, Written, outcome
 from storage.opensearch.store import OpenSearchStorage
 from tests.support.certificates import TestAuthority
 from tests.support.fronts import Front
 from tests.support.opensearch import OpenSearchServer
-from tests.support.stores import TARGET, a_write, found, outcome, put, refused
+from tests.support.stores import TARGET, a_write, found, put, refused
 
 pytestmark = pytest.mark.needs("opensearch")
 

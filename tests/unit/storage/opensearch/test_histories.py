@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-from storage.contract import Storage, Written
+from storage.contract import Storage, Written, outcome
 from storage.opensearch.client import Client
 from tests.support.linearizability import Operation, State, violation
-from tests.support.stores import TARGET, a_write, outcome, put
+from tests.support.stores import TARGET, a_write, put
 
 pytestmark = pytest.mark.needs("opensearch")
 

@@ -9,12 +9,12 @@ import pytest
 
 from router.envelope import JsonObject
 from router.once import Once, Remembered
-from storage.contract import Write
+from storage.contract import Write, outcome
 from storage.opensearch import places
 from storage.opensearch.client import Client
 from storage.opensearch.faults import UnreachableError
 from storage.opensearch.store import OpenSearchStorage
-from tests.support.stores import TARGET, a_write, outcome, put
+from tests.support.stores import TARGET, a_write, put
 
 pytestmark = pytest.mark.needs("opensearch")
 

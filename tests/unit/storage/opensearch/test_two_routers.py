@@ -9,10 +9,10 @@ import pytest
 
 from router.errors import RouterError
 from router.settings import OpenSearchSettings
-from storage.contract import Storage, Verb, Written
+from storage.contract import Storage, Verb, Written, outcome
 from storage.dsl import read_search
 from tests.support.opensearch_clients import InterruptedClient
-from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, found, outcome, put, refused
+from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, found, put, refused
 
 pytestmark = pytest.mark.needs("opensearch")
 

@@ -14,12 +14,12 @@ from structlog.testing import capture_logs
 
 from router.errors import RouterError
 from router.settings import StorageSettings
-from storage.contract import Written
+from storage.contract import Written, outcome
 from storage.query import Search
 from storage.sqlite.connection import FILE_NAME, Disk
 from storage.sqlite.store import SqliteStorage
 from tests.support.disks import SimulatedDisk
-from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, outcome
+from tests.support.stores import COLLECTION, INDEX, TARGET, a_write
 
 REOPEN_BOUND_S = 60.0
 UNEXPECTED = "services.storage.unexpected_error"

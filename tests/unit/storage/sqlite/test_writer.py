@@ -11,10 +11,10 @@ import pytest
 
 from router.errors import RouterError
 from router.settings import StorageSettings
-from storage.contract import Written
+from storage.contract import Written, outcome
 from storage.query import Search
 from storage.sqlite.store import SqliteStorage
-from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, outcome, put
+from tests.support.stores import COLLECTION, INDEX, TARGET, a_write, put
 
 WAITING = 40
 
